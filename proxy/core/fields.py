@@ -1,0 +1,93 @@
+"""Field lines as they stood in the message: order, case and repeated lines are kept (RFC 9110 §5).
+
+A name or value is `str` with one character a byte (latin-1), so that what is written out equals what was read.
+Nothing here interprets a field; that is for the room that knows its grammar.
+"""
+
+from collections.abc import Iterable, Iterator
+
+HOP_BY_HOP = frozenset(
+    {
+        "connection",  # RFC 9110 §7.6.1: names the others
+        "keep-alive",  # RFC 2068 §19.7.1
+        "proxy-connection",  # never standard, still sent
+        "te",  # RFC 9110 §10.1.4
+        "trailer",  # RFC 9110 §6.6.2: trailers are dropped, so is their announcement
+        "transfer-encoding",  # RFC 9112 §6.1: framing is made anew for each connection
+        "upgrade",  # RFC 9110 §7.8
+        "http2-settings",  # RFC 7540 §3.2.1
+    }
+)
+"""Fields for one connection only, in lower case."""
+
+
+class Fields:
+    """Immutable, ordered field lines; look-ups ignore case.
+
+    >>> Fields([("Accept", "a"), ("accept", "b")]).get("ACCEPT")
+    'a, b'
+    """
+
+    __slots__ = ("_index", "lines")
+
+    def __init__(self, lines: Iterable[tuple[str, str]] = ()) -> None:
+        self.lines: tuple[tuple[str, str], ...] = tuple(lines)
+        index: dict[str, list[str]] = {}
+        for name, value in self.lines:
+            index.setdefault(name.lower(), []).append(value)
+        self._index = index
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter(self.lines)
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    def __contains__(self, name: str) -> bool:
+        return name.lower() in self._index
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Fields) and self.lines == other.lines
+
+    def __hash__(self) -> int:
+        return hash(self.lines)
+
+    def __repr__(self) -> str:
+        return f"Fields({list(self.lines)!r})"
+
+    def names(self) -> frozenset[str]:
+        """Return the names present, in lower case."""
+        return frozenset(self._index)
+
+    def get(self, name: str) -> str | None:
+        """Return the combined field value: the lines joined with a comma (RFC 9110 §5.3); None when absent."""
+        values = self._index.get(name.lower())
+        return None if values is None else ", ".join(values)
+
+    def get_all(self, name: str) -> tuple[str, ...]:
+        """Return the value of each line of that name, in order."""
+        return tuple(self._index.get(name.lower(), ()))
+
+    def without(self, names: Iterable[str]) -> "Fields":
+        """Return the lines whose name, in any case, is not among `names`."""
+        dropped = {name.lower() for name in names}
+        if dropped.isdisjoint(self._index):
+            return self
+        return Fields(line for line in self.lines if line[0].lower() not in dropped)
+
+    def adding(self, name: str, value: str) -> "Fields":
+        """Return these lines and one more at the end."""
+        return Fields((*self.lines, (name, value)))
+
+    def replacing(self, name: str, value: str) -> "Fields":
+        """Return these lines with the one line `name: value` in place of all of that name."""
+        return self.without([name]).adding(name, value)
+
+    def end_to_end(self) -> "Fields":
+        """Return the lines meant for the far end: no hop-by-hop field, none that `Connection` names (§7.6.1)."""
+        return self.without(HOP_BY_HOP | set(self.connection_options()))
+
+    def connection_options(self) -> tuple[str, ...]:
+        """Return what `Connection` names, in lower case."""
+        combined = self.get("connection") or ""
+        return tuple(option.strip().lower() for option in combined.split(",") if option.strip())

@@ -1,0 +1,76 @@
+"""What the preconditions of a request came to: a value with a named reason that reaches log, metric and answer.
+
+Verdicts decide; they carry no HTTP. `proxy.problems` turns a refusal into a status and a document.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from proxy.core.entity_tag import EntityTag
+
+
+class Reason(Enum):
+    """Why a verdict is what it is. The values are stable: they stand in logs, metrics and problem documents."""
+
+    NO_CONDITIONS = "no-conditions"
+    """The request carries no precondition that applies to its method."""
+    HOLDS = "holds"
+    """Every precondition that applies is true."""
+    STALE = "stale"
+    """If-Match names no current tag: the representation has changed."""
+    WEAK = "weak"
+    """If-Match names the current tag only in its weak form, which never matches strongly (RFC 9110 §13.1.1)."""
+    ABSENT = "absent"
+    """There is no current representation."""
+    EXISTS = "exists"
+    """If-None-Match forbids what exists."""
+    MODIFIED = "modified"
+    """If-Unmodified-Since is earlier than Last-Modified."""
+    UNMODIFIED = "unmodified"
+    """The client's copy is current (304)."""
+    MISSING = "missing"
+    """The route requires a precondition and none was sent."""
+    UNVERIFIABLE = "unverifiable"
+    """The origin server's answer to the selection shows no state to compare with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Perform:
+    """The request may go on."""
+
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class NotModified:
+    """A GET or HEAD whose If-None-Match or If-Modified-Since is false (304)."""
+
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class PreconditionFailed:
+    """A false precondition (412). `current` is the tag of the representation compared with, None when absent."""
+
+    reason: Reason
+    current: EntityTag | None
+
+
+@dataclass(frozen=True, slots=True)
+class PreconditionRequired:
+    """The route asks for a precondition and the request has none (428, or as the route says)."""
+
+    reason: Reason
+    current: EntityTag | None
+
+
+@dataclass(frozen=True, slots=True)
+class Indeterminate:
+    """Preconditions are not evaluated: the origin server's own answer to the selection speaks (RFC 9110 §13.2.1)."""
+
+    reason: Reason
+
+
+Verdict = Perform | NotModified | PreconditionFailed | PreconditionRequired | Indeterminate
+Refusal = PreconditionFailed | PreconditionRequired
+"""The verdicts that may rest on a remembered selection (invariant I2)."""
