@@ -1,0 +1,1 @@
+"""Adapters that fulfil the ports."""

@@ -1,0 +1,246 @@
+"""Mutual exclusion in this process: a first-come queue a resource, leases on a monotonic clock, fences.
+
+Every decision is made between two awaits, so no lock guards the books. A lease that lapses is taken from its holder
+by the next waiter; the holder learns it from `confirm`. An abandoned lease keeps everybody out until it lapses.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from math import ceil
+from types import TracebackType
+
+from proxy.errors import LeaseLost, ResourceBusy
+from proxy.ports import LeaseTerms
+
+_BOOTTIME = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+def boottime() -> float:
+    """Return seconds on a monotonic clock that, where there is one, also counts while the machine is suspended."""
+    return time.clock_gettime(_BOOTTIME)
+
+
+class MemoryLease:
+    """Fulfils `ports.Lease`."""
+
+    __slots__ = ("_lock", "abandoned", "expires", "fence", "key", "terms", "timer")
+
+    def __init__(self, lock: "MemoryLock", key: str, terms: LeaseTerms, fence: int, expires: float) -> None:
+        self._lock = lock
+        self.key = key
+        self.terms = terms
+        self.fence = fence
+        self.expires = expires
+        self.abandoned = False
+        self.timer: asyncio.TimerHandle | None = None
+
+    async def confirm(self) -> None:
+        """Re-arm for the write phase; raise `LeaseLost` when the lease lapsed."""
+        self._lock.rearm(self)
+
+    def abandon(self) -> None:
+        """Let the lease lapse by itself."""
+        self.abandoned = True
+
+
+@dataclass(slots=True, eq=False)
+class _Waiter:
+    terms: LeaseTerms
+    deadline: float
+    turn: "asyncio.Future[MemoryLease]"
+
+
+@dataclass(slots=True)
+class _Resource:
+    holder: MemoryLease | None = None
+    queue: deque[_Waiter] = field(default_factory=deque)
+
+
+class MemoryLock:
+    """Fulfils `ports.ResourceLock`. At most `waiters` requests queue in the whole process.
+
+    `clock` and `loop` are there to be stepped by a test; `loop` needs `create_future` and `call_later` only.
+    """
+
+    def __init__(
+        self,
+        *,
+        waiters: int = 10_000,
+        clock: Callable[[], float] = boottime,
+        loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        self._room = waiters
+        self._clock = clock
+        self._loop = loop
+        self._resources: dict[str, _Resource] = {}
+        self._fence = 0
+
+    def hold(self, key: str, terms: LeaseTerms) -> "_Hold":
+        """Return the context in which `key` is held."""
+        return _Hold(self, key, terms)
+
+    def waiting(self) -> int:
+        """Return how many requests queue."""
+        return sum(len(resource.queue) for resource in self._resources.values())
+
+    def resources(self) -> int:
+        """Return how many resources are held or awaited."""
+        return len(self._resources)
+
+    async def acquire(self, key: str, terms: LeaseTerms) -> MemoryLease:
+        """Return a lease of `key`; raise `ResourceBusy` when the queue or the wait is too long."""
+        resource = self._resources.setdefault(key, _Resource())
+        self._advance(key, resource)
+        if resource.holder is None:
+            return self._grant(key, resource, terms)
+        self._admit(resource, terms)
+        return await self._queue(key, resource, terms)
+
+    def release(self, lease: MemoryLease) -> None:
+        """Give the lease back, unless it was abandoned or has passed to another holder."""
+        resource = self._resources.get(lease.key)
+        if resource is None or resource.holder is not lease:
+            return
+        if lease.abandoned:
+            self._outlive(resource, lease)
+            return
+        self._vacate(resource)
+        self._advance(lease.key, resource)
+
+    def rearm(self, lease: MemoryLease) -> None:
+        """Start the write phase of a lease that is still held; raise `LeaseLost` otherwise."""
+        now = self._clock()
+        resource = self._resources.get(lease.key)
+        if resource is None or resource.holder is not lease or now >= lease.expires:
+            detail = "The lease of the resource lapsed before the request could be forwarded."
+            raise LeaseLost(detail)
+        lease.expires = now + lease.terms.write
+
+    def _admit(self, resource: _Resource, terms: LeaseTerms) -> None:
+        if terms.waiters is not None and len(resource.queue) >= terms.waiters:
+            detail = "Too many requests wait for this resource."
+            raise ResourceBusy(detail, retry_after=self._retry_after(resource))
+        if self._room <= 0:
+            detail = "Too many requests wait in this process."
+            raise ResourceBusy(detail, retry_after=self._retry_after(resource))
+        holder = resource.holder
+        if holder is not None and holder.abandoned and holder.expires - self._clock() > terms.wait:
+            raise self._too_long(resource)
+
+    async def _queue(self, key: str, resource: _Resource, terms: LeaseTerms) -> MemoryLease:
+        loop = self._loop or asyncio.get_running_loop()
+        waiter = _Waiter(terms, self._clock() + terms.wait, loop.create_future())
+        resource.queue.append(waiter)
+        self._room -= 1
+        if resource.holder is not None:
+            self._wake_at_expiry(resource.holder)
+        timer = loop.call_later(terms.wait, self._give_up, resource, waiter)
+        try:
+            return await waiter.turn
+        except BaseException:
+            self._leave(resource, waiter)
+            raise
+        finally:
+            timer.cancel()
+            self._room += 1
+            self._sweep(key, resource)
+
+    def _leave(self, resource: _Resource, waiter: _Waiter) -> None:
+        """Take a waiter out of the queue; a turn that it was given and never used goes to the next."""
+        if waiter in resource.queue:
+            resource.queue.remove(waiter)
+        elif waiter.turn.done() and not waiter.turn.cancelled() and waiter.turn.exception() is None:
+            self.release(waiter.turn.result())
+
+    def _give_up(self, resource: _Resource, waiter: _Waiter) -> None:
+        if not waiter.turn.done():
+            resource.queue.remove(waiter)
+            waiter.turn.set_exception(self._too_long(resource))
+
+    def _advance(self, key: str, resource: _Resource) -> None:
+        """Drop a lapsed holder and hand a free resource to the next waiter."""
+        if resource.holder is not None and self._clock() >= resource.holder.expires:
+            self._vacate(resource)
+        while resource.holder is None and resource.queue:
+            waiter = resource.queue.popleft()
+            if not waiter.turn.done():
+                waiter.turn.set_result(self._grant(key, resource, waiter.terms))
+        if resource.holder is not None and resource.queue:
+            self._wake_at_expiry(resource.holder)
+        self._sweep(key, resource)
+
+    def _grant(self, key: str, resource: _Resource, terms: LeaseTerms) -> MemoryLease:
+        # Not before the wall clock, so that fences still rise after a restart of this process.
+        self._fence = max(self._fence + 1, time.time_ns() // 1000)
+        self._resources[key] = resource
+        resource.holder = MemoryLease(self, key, terms, self._fence, self._clock() + terms.read)
+        return resource.holder
+
+    def _vacate(self, resource: _Resource) -> None:
+        if resource.holder is not None and resource.holder.timer is not None:
+            resource.holder.timer.cancel()
+        resource.holder = None
+
+    def _outlive(self, resource: _Resource, lease: MemoryLease) -> None:
+        """Keep an abandoned lease until it lapses; who cannot wait that long is told now."""
+        self._wake_at_expiry(lease)
+        for waiter in [waiter for waiter in resource.queue if waiter.deadline < lease.expires]:
+            self._give_up(resource, waiter)
+
+    def _wake_at_expiry(self, lease: MemoryLease) -> None:
+        if lease.timer is None:
+            loop = self._loop or asyncio.get_running_loop()
+            lease.timer = loop.call_later(max(0.0, lease.expires - self._clock()), self._on_expiry, lease)
+
+    def _on_expiry(self, lease: MemoryLease) -> None:
+        lease.timer = None
+        resource = self._resources.get(lease.key)
+        if resource is None or resource.holder is not lease:
+            return
+        if self._clock() < lease.expires:
+            self._wake_at_expiry(lease)  # re-armed since, or the timer's clock runs ahead of ours
+        else:
+            self._advance(lease.key, resource)
+
+    def _sweep(self, key: str, resource: _Resource) -> None:
+        if resource.holder is None and not resource.queue and self._resources.get(key) is resource:
+            del self._resources[key]
+
+    def _too_long(self, resource: _Resource) -> ResourceBusy:
+        holder = resource.holder
+        if holder is not None and holder.abandoned:
+            detail = "An earlier write to this resource had no answer; others wait until it can no longer be applied."
+        else:
+            detail = "Other writes to this resource took longer than the route's `lock.wait`."
+        return ResourceBusy(detail, retry_after=self._retry_after(resource))
+
+    def _retry_after(self, resource: _Resource) -> int:
+        holder = resource.holder
+        if holder is None or not holder.abandoned:
+            return 1
+        return max(1, ceil(holder.expires - self._clock()))
+
+
+class _Hold:
+    """The `async with` of a resource: waits on entering, releases on leaving, and never raises there (I8)."""
+
+    __slots__ = ("_key", "_lease", "_lock", "_terms")
+
+    def __init__(self, lock: MemoryLock, key: str, terms: LeaseTerms) -> None:
+        self._lock = lock
+        self._key = key
+        self._terms = terms
+        self._lease: MemoryLease | None = None
+
+    async def __aenter__(self) -> MemoryLease:
+        self._lease = await self._lock.acquire(self._key, self._terms)
+        return self._lease
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._lease is not None:
+            self._lock.release(self._lease)

@@ -1,0 +1,99 @@
+"""What passes between the gateway and the server: a plan for a request, and its answer.
+
+Values only. `Selection` and `Write` are the gateway's own; they are here because they are values too.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from proxy.core.entity_tag import ANY
+from proxy.core.message import Request, Response
+from proxy.core.minting import Validator
+from proxy.core.preconditions import Preconditions, Require
+from proxy.core.representation import Selected
+from proxy.core.route import Match
+from proxy.core.verdict import Verdict
+from proxy.errors import OutcomeUnknown, Unanswered
+from proxy.ports import Journal, ReceivedContent, Reply
+
+
+class Kind(Enum):
+    """What is done with a request."""
+
+    RELAY = "relay"
+    OBSERVE = "observe"
+    GUARD = "guard"
+    REJECT = "reject"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is done with a request, and by which route; `match` is None where no route speaks."""
+
+    kind: Kind
+    match: Match | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the client is answered.
+
+    `response` None: a refusal, to be told from `verdict`; `missing_status` is the status of a missing precondition.
+    `rest`: the content is not in `response` but still arrives here; whoever writes it out closes it. `note`: why the
+    origin server's answer to a selection stands in for the answer to a request that was not forwarded.
+    """
+
+    verdict: Verdict | None
+    response: Response | None
+    rest: Reply | None = None
+    missing_status: int = 428
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What the origin server showed. `validator` is that of a representation, `rest` content that was not read."""
+
+    selected: Selected
+    validator: Validator | None
+    rest: Reply | None
+
+    async def aclose(self) -> None:
+        """Let go of what was not read."""
+        if self.rest is not None:
+            await self.rest.aclose()
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """An unsafe request on a guarded resource. `arrived` is the stamp of its arrival."""
+
+    request: Request
+    content: ReceivedContent
+    match: Match
+    conditions: Preconditions
+    arrived: int
+    journal: Journal
+
+    @property
+    def depends_on_state(self) -> bool:
+        """Tell whether it may go on only in some states of the resource."""
+        return self.conditions.conditional or self.match.route.policy.require is not Require.NONE
+
+    @property
+    def exclusive(self) -> bool:
+        """Tell whether at most one of many such writes can win, so that one selection refuses the others (I2)."""
+        return isinstance(self.conditions.if_match, tuple) or self.conditions.if_none_match is ANY
+
+
+def matched(plan: Plan) -> Match:
+    """Return the match that OBSERVE and GUARD always have."""
+    if plan.match is None:
+        message = f"{plan.kind} needs a route"
+        raise ValueError(message)
+    return plan.match
+
+
+def unknown(failure: Unanswered) -> OutcomeUnknown:
+    """Turn a write that left and was not answered into what the client is told."""
+    return OutcomeUnknown(failure.detail, timed_out=failure.timed_out)

@@ -1,0 +1,143 @@
+"""What a request goes through that changes nothing here: it is identified, relayed, or answered from a selection.
+
+`select` is also the step in which a write learns the current state; `proxy.gateway.writing` adds the guard around it.
+"""
+
+from proxy.core import preconditions, presenting, selecting
+from proxy.core.message import Request, Response
+from proxy.core.minting import Minter
+from proxy.core.preconditions import Preconditions, Require
+from proxy.core.representation import Opacity, Opaque, Representation, classify, comparable
+from proxy.core.route import Guard, Match, Route, Routes, Timeouts, UnconditionalPost, Unmatched
+from proxy.core.verdict import NotModified, PreconditionFailed
+from proxy.errors import Unanswered
+from proxy.gateway.exchange import Answer, Kind, Plan, Selection, matched, unknown
+from proxy.ports import (
+    Budget,
+    Content,
+    InterimListener,
+    Journal,
+    Purpose,
+    Remembered,
+    Reply,
+    ResourceLock,
+    StateStore,
+    Step,
+    Upstream,
+)
+
+
+class Reading:
+    """Identify, relay, observe. Raised by every coroutine: `errors.Failure`."""
+
+    def __init__(
+        self, routes: Routes, upstream: Upstream, lock: ResourceLock, state: StateStore, minter: Minter
+    ) -> None:
+        self._routes = routes
+        self._upstream = upstream
+        self._lock = lock
+        self._state = state
+        self._minter = minter
+
+    def identify(self, request: Request) -> Plan:
+        """Say what is to be done with a request, and by which route."""
+        match = self._routes.match(request.method, request.target)
+        if match is None:
+            rejects = self._routes.unmatched is Unmatched.REJECT
+            return Plan(Kind.REJECT if rejects else Kind.RELAY, None)
+        if match.route.guard is Guard.OFF or request.method == "OPTIONS":
+            return Plan(Kind.RELAY, match)
+        if request.safe:
+            # A tag of what `state` does not name would guard nothing; such a view is shown as it comes.
+            return Plan(Kind.OBSERVE if match.route.state is None else Kind.RELAY, match)
+        return Plan(Kind.RELAY if _passes_unlocked(request, match.route) else Kind.GUARD, match)
+
+    async def relay(
+        self,
+        request: Request,
+        content: Content | None,
+        plan: Plan,
+        journal: Journal,
+        interim: InterimListener | None = None,
+    ) -> Answer:
+        """Pass a request on as it is, and its answer back as it comes."""
+        route = None if plan.match is None else plan.match.route
+        timeouts = Timeouts() if route is None else route.timeouts
+        budget = Budget(timeouts.connect, timeouts.relay)
+        with journal.step(Step.RELAY):
+            try:
+                reply = await self._upstream.send(
+                    request, content, purpose=Purpose.RELAY, budget=budget, interim=interim
+                )
+            except Unanswered as failure:
+                raise failure if request.safe else unknown(failure) from failure
+        journal.note(upstream_status=reply.status)
+        response = Response(reply.status, reply.fields)
+        if route is not None and route.guard is Guard.ENFORCE:
+            response = presenting.untagged(response, route.rules)
+        return Answer(None, response, reply)
+
+    async def observe(self, request: Request, plan: Plan, journal: Journal) -> Answer:
+        """Answer a GET or HEAD on a guarded resource from its current representation."""
+        match = matched(plan)
+        rules = match.route.rules
+        conditions = Preconditions.parse(request.fields)
+        selection = await self.select(request, match, journal, revalidate=False)
+        selected = selection.selected
+        if not isinstance(selected, Representation) or selection.validator is None:
+            if isinstance(selected, Opaque) and selected.why is Opacity.TOO_LARGE and "range" in request.fields:
+                await selection.aclose()
+                return await self.relay(request, None, plan, journal)
+            return Answer(None, presenting.untagged(selected.response, rules), selection.rest)
+        verdict = preconditions.evaluate(request.method, conditions, selection.validator)
+        whole = presenting.tagged(selected.response, selection.validator, rules)
+        if isinstance(verdict, NotModified):
+            return Answer(verdict, presenting.not_modified(whole))
+        if isinstance(verdict, PreconditionFailed):
+            return Answer(verdict, None)
+        return Answer(verdict, presenting.ranged(request, conditions, whole, selection.validator))
+
+    async def select(
+        self, request: Request, match: Match, journal: Journal, *, revalidate: bool, step: Step = Step.SELECT
+    ) -> Selection:
+        """Ask the origin server for the current state, mint its validator, remember it."""
+        asked = selecting.selection(request, match.state_target, revalidate=revalidate)
+        timeouts = match.route.timeouts
+        began = self._state.stamp()
+        with journal.step(step):
+            budget = Budget(timeouts.connect, timeouts.select)
+            reply = await self._upstream.send(asked, None, purpose=Purpose.SELECT, budget=budget)
+            journal.note(upstream_status=reply.status)
+            try:
+                selection = await self._read(reply, match)
+                await self.remember(match, selecting.selector(asked), selection, began)
+            except BaseException:
+                await reply.aclose()
+                raise
+        return selection
+
+    async def remember(self, match: Match, selector: bytes, selection: Selection, began: int) -> None:
+        """Keep what was selected, for refusals only."""
+        if not isinstance(selection.selected, Opaque):
+            await self._state.remember(match.lock_key, selector, Remembered(selection.validator, began))
+
+    async def _read(self, reply: Reply, match: Match) -> Selection:
+        """Read the content where its head promises a representation, and mint."""
+        head = Response(reply.status, reply.fields)
+        if not comparable(reply.status, reply.fields):
+            return Selection(classify(head, whole=False), None, reply)
+        content = await reply.read(match.route.limits.mint)
+        if content is None:
+            return Selection(classify(head, whole=False), None, reply)
+        await reply.aclose()
+        response = Response(reply.status, reply.fields, content)
+        validator = self._minter.mint(match.tag_key, response, match.route.rules)
+        return Selection(classify(response, whole=True), validator, None)
+
+
+def _passes_unlocked(request: Request, route: Route) -> bool:
+    """Tell whether a POST that asks for nothing, on a route that asks for nothing, goes by the lock (I9: per route)."""
+    if request.method != "POST" or route.unconditional_post is not UnconditionalPost.RELAY:
+        return False
+    asks = preconditions.CONDITIONAL_FIELDS & request.fields.names()
+    return not asks and route.policy.require is Require.NONE

@@ -1,0 +1,186 @@
+"""The product on one screen: what a write goes through (DESIGN section 3).
+
+Each word of the life of a write is one method, in that order; `select` is in `proxy.gateway.reading`. The gateway
+awaits ports and nothing else: it knows no event loop, clock, socket or store, so that a test can step two writers
+through every interleaving. It decides; it writes no HTTP of its own but the fields that name the current state.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
+from hashlib import blake2b
+
+from proxy.core import preconditions, presenting, selecting
+from proxy.core.entity_tag import EntityTag
+from proxy.core.message import Request, Response
+from proxy.core.minting import Validator
+from proxy.core.preconditions import Preconditions, Require
+from proxy.core.presenting import Statement
+from proxy.core.representation import Opaque, Representation
+from proxy.core.verdict import (
+    Indeterminate,
+    Perform,
+    PreconditionFailed,
+    PreconditionRequired,
+    Reason,
+    Refusal,
+    Verdict,
+)
+from proxy.errors import Failure, NotSent, Unanswered, Unverifiable
+from proxy.gateway.exchange import Answer, Plan, Selection, Write, matched, unknown
+from proxy.gateway.reading import Reading
+from proxy.ports import Budget, Journal, Lease, LeaseTerms, Purpose, ReceivedContent, Reply, Step
+
+DIGEST_SIZE = 32
+"""Bytes of the digest of received content (ports.ReceivedContent)."""
+
+
+class Gateway(Reading):
+    """Decides about every request. Raised by every coroutine: `errors.Failure`."""
+
+    async def guard(self, request: Request, content: ReceivedContent, plan: Plan, journal: Journal) -> Answer:
+        """Let a write through only if its preconditions hold now, while nobody else writes (I1)."""
+        conditions = Preconditions.parse(request.fields)
+        write = Write(request, content, matched(plan), conditions, self._state.stamp(), journal)
+        refusal = self.require(write)
+        if refusal is not None:
+            return _refused(write, refusal)
+        async with self.hold(write) as lease:
+            if write.depends_on_state:
+                refusal = await self.recall(write)
+                if refusal is not None:
+                    return _refused(write, refusal)
+                selection = await self.select(request, write.match, journal, revalidate=True)
+                verdict = self.evaluate(write, selection)
+                if not isinstance(verdict, Perform):
+                    return await self.decline(write, verdict, selection)
+                await selection.aclose()
+            else:
+                verdict = Perform(Reason.NO_CONDITIONS)
+            await self.confirm(write, lease)
+            response = await self.perform(write, lease)
+            tag = await self.settle(write, response)
+            return Answer(verdict, presenting.written(response, tag, write.match.route.rules))
+
+    def require(self, write: Write) -> Refusal | None:
+        """Refuse what lacks the precondition that the route requires whatever the state (428)."""
+        with write.journal.step(Step.REQUIRE):
+            required = write.match.route.policy.require is Require.ALWAYS
+            if required and not write.conditions.guarding:
+                return PreconditionRequired(Reason.MISSING, None)
+            return None
+
+    @asynccontextmanager
+    async def hold(self, write: Write) -> AsyncIterator[Lease]:
+        """Keep every other writer of the resource out, from here to the end of the write (I1, I9)."""
+        rules = write.match.route.lock
+        waiters = None if write.exclusive else rules.waiters
+        terms = LeaseTerms(rules.wait, rules.read, rules.write, waiters)
+        with ExitStack() as waiting:
+            waiting.enter_context(write.journal.step(Step.HOLD))
+            async with self._lock.hold(write.match.lock_key, terms) as lease:
+                waiting.close()
+                yield lease
+
+    async def recall(self, write: Write) -> Refusal | None:
+        """Refuse by a selection that began after the request arrived, if one is remembered. It never permits (I2)."""
+        asked = selecting.selection(write.request, write.match.state_target, revalidate=True)
+        with write.journal.step(Step.RECALL):
+            remembered = await self._state.recall(write.match.lock_key, selecting.selector(asked))
+        if remembered is None or remembered.began <= write.arrived:
+            return None
+        verdict = _evaluate(write, remembered.current)
+        return verdict if isinstance(verdict, (PreconditionFailed, PreconditionRequired)) else None
+
+    def evaluate(self, write: Write, selection: Selection) -> Verdict:
+        """Compare the preconditions with what the origin server just showed (RFC 9110 section 13.2.2)."""
+        with write.journal.step(Step.EVALUATE):
+            if isinstance(selection.selected, Opaque):
+                return Indeterminate(Reason.UNVERIFIABLE)
+            return _evaluate(write, selection.validator)
+
+    async def decline(self, write: Write, verdict: Verdict, selection: Selection) -> Answer:
+        """Answer a write that is not performed: a refusal, or the origin server's own answer to the selection (I7)."""
+        selected = selection.selected
+        status = selected.response.status
+        if isinstance(selected, Opaque) and not selected.why.relayed:
+            await selection.aclose()
+            detail = (
+                f"The origin server's answer to GET ({status}) shows no state to compare with: {selected.why.value}."
+            )
+            raise Unverifiable(detail)
+        if not isinstance(verdict, Indeterminate):
+            await selection.aclose()
+            return _refused(write, verdict)
+        response = presenting.untagged(selected.response, write.match.route.rules)
+        note = f"the selection was answered {status}; the request was not forwarded"
+        return Answer(verdict, response, selection.rest, note=note)
+
+    async def confirm(self, write: Write, lease: Lease) -> None:
+        """Prove that the lease still holds, and re-arm it for as long as the write may take (I3)."""
+        with write.journal.step(Step.CONFIRM):
+            await lease.confirm()
+
+    async def perform(self, write: Write, lease: Lease) -> Response:
+        """Forward the write, once, and read its whole answer; abandon the lease where none comes (I4)."""
+        timeouts = write.match.route.timeouts
+        request = selecting.write(write.request)
+        with write.journal.step(Step.PERFORM):
+            try:
+                budget = Budget(timeouts.connect, timeouts.perform)
+                reply = await self._upstream.send(request, write.content, purpose=Purpose.PERFORM, budget=budget)
+                return await self._collect(reply, write)
+            except NotSent:
+                raise
+            except Unanswered as failure:
+                lease.abandon()
+                raise unknown(failure) from failure
+            except BaseException:
+                # Cancelled, or a fault of ours: bytes may have left, so the origin server may yet apply them.
+                lease.abandon()
+                raise
+
+    async def settle(self, write: Write, response: Response) -> EntityTag | None:
+        """Forget the old state and, where the route asks, return the new one's tag, selected under the lease (I11).
+
+        The write is done: whatever fails here takes nothing from its answer.
+        """
+        may_say = presenting.statement(write.match.route, write.request.method, response.status)
+        try:
+            await self._state.forget(write.match.lock_key)
+            if may_say is Statement.NOTHING:
+                return None
+            selection = await self.select(write.request, write.match, write.journal, revalidate=True, step=Step.SETTLE)
+            await selection.aclose()
+        except Failure:
+            return None
+        return _tag_to_say(may_say, write, selection)
+
+    async def _collect(self, reply: Reply, write: Write) -> Response:
+        """Read the whole answer to a write: only a complete one says that it is over."""
+        try:
+            write.journal.note(upstream_status=reply.status)
+            content = await reply.read(write.match.route.limits.content)
+        finally:
+            await reply.aclose()
+        if content is None:
+            detail = "The origin server's answer exceeds the route's `limits.content`."
+            raise Unanswered(detail)
+        return Response(reply.status, reply.fields, content)
+
+
+def _evaluate(write: Write, current: Validator | None) -> Verdict:
+    return preconditions.evaluate(write.request.method, write.conditions, current, write.match.route.policy)
+
+
+def _refused(write: Write, verdict: Verdict) -> Answer:
+    return Answer(verdict, None, missing_status=write.match.route.missing_status)
+
+
+def _tag_to_say(may_say: Statement, write: Write, selection: Selection) -> EntityTag | None:
+    """Return the new tag, unless it may be said only of content that was stored as it was sent (RFC 9110 9.3.4)."""
+    if not isinstance(selection.selected, Representation) or selection.validator is None:
+        return None
+    if may_say is Statement.IF_VERBATIM:
+        stored = blake2b(selection.selected.response.content, digest_size=DIGEST_SIZE).digest()
+        return selection.validator.tag if stored == write.content.digest else None
+    return selection.validator.tag

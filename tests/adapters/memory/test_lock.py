@@ -1,0 +1,263 @@
+"""The in-process lock, stepped by hand: its clock moves only when the test says so."""
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from proxy.adapters.memory.lock import MemoryLease, MemoryLock, boottime
+from proxy.errors import LeaseLost, ResourceBusy
+from proxy.ports import LeaseTerms
+from tests.support.stepping import Actor, Stage, pause
+
+TERMS = LeaseTerms(wait=10.0, read=5.0, write=35.0, waiters=2)
+PATIENT = LeaseTerms(wait=100.0, read=5.0, write=35.0, waiters=None)
+
+
+class Bench:
+    """A stage, a lock on its clock, and holders that do what they are told while they hold `key`."""
+
+    def __init__(self, *, waiters: int = 100) -> None:
+        self.stage = Stage()
+        self.lock = MemoryLock(waiters=waiters, clock=self.stage.loop.time, loop=self.stage.loop)
+        self.order: list[str] = []
+        self.fences: list[int] = []
+
+    def holder(
+        self,
+        name: str,
+        inside: Callable[[MemoryLease], Awaitable[None]] | None = None,
+        *,
+        key: str = "k",
+        terms: LeaseTerms = TERMS,
+    ) -> Actor:
+        async def hold() -> None:
+            async with self.lock.hold(key, terms) as lease:
+                self.order.append(name)
+                self.fences.append(lease.fence)
+                await (pause("holding") if inside is None else inside(lease))
+
+        return self.stage.act(name, hold())
+
+    def step(self, actor: Actor, times: int = 1) -> None:
+        for _ in range(times):
+            assert actor.enabled()
+            actor.step()
+
+
+async def abandoning(lease: MemoryLease) -> None:
+    """Write, and never learn what became of it."""
+    await lease.confirm()
+    await pause("writing")
+    lease.abandon()
+
+
+def test_waiters_are_served_in_the_order_of_their_arrival() -> None:
+    """First come, first served, one at a time."""
+    bench = Bench()
+    first, second, third = (bench.holder(name) for name in ("first", "second", "third"))
+    for actor in (first, second, third):
+        bench.step(actor)
+    assert bench.order == ["first"]
+    bench.stage.run([])
+    assert bench.order == ["first", "second", "third"]
+
+
+def test_resources_do_not_wait_for_each_other() -> None:
+    """Two resources can be held at once."""
+    bench = Bench()
+    bench.step(bench.holder("a", key="a"))
+    bench.step(bench.holder("b", key="b"))
+    assert bench.order == ["a", "b"]
+
+
+def test_fences_rise() -> None:
+    """Each lease's fence is greater than all before it, of any resource."""
+    bench = Bench()
+    for name in ("a", "b", "c"):
+        bench.holder(name)
+    bench.stage.run([])
+    assert bench.fences == sorted(set(bench.fences))
+    assert len(bench.fences) == 3
+
+
+def test_a_lapsed_lease_passes_to_the_waiter_and_its_holder_learns_it() -> None:
+    """When the read phase outlasts its lease, the next holds the resource and `confirm` tells the first."""
+    bench = Bench()
+
+    async def slow(lease: MemoryLease) -> None:
+        await pause("selecting")
+        await lease.confirm()
+
+    first, second = bench.holder("first", slow), bench.holder("second")
+    bench.step(first)
+    bench.step(second)
+    bench.stage.loop.advance(5.0)
+    bench.step(second)
+    assert bench.order == ["first", "second"]
+    bench.step(first)
+    assert isinstance(first.result, LeaseLost)
+
+
+def test_leaving_a_lapsed_lease_does_not_release_the_next_holder() -> None:
+    """I8: the first holder's end neither raises nor frees what another holds now."""
+    bench = Bench()
+    first, second, third = (bench.holder(name) for name in ("first", "second", "third"))
+    for actor in (first, second, third):
+        bench.step(actor)
+    bench.stage.loop.advance(5.0)
+    bench.step(second)
+    bench.step(first)
+    assert first.finished
+    assert first.result is None
+    assert not third.enabled()
+    assert bench.order == ["first", "second"]
+
+
+def test_a_lease_that_lapsed_unnoticed_cannot_be_confirmed() -> None:
+    """A lapsed lease is lost even when nobody else came."""
+    bench = Bench()
+
+    async def slow(lease: MemoryLease) -> None:
+        await pause("selecting")
+        await lease.confirm()
+
+    actor = bench.holder("only", slow)
+    bench.step(actor)
+    bench.stage.loop.advance(5.0)
+    bench.step(actor)
+    assert isinstance(actor.result, LeaseLost)
+
+
+def test_confirm_re_arms_for_the_write_phase() -> None:
+    """After `confirm` the resource is held for as long as the write may take."""
+    bench = Bench()
+
+    async def writing(lease: MemoryLease) -> None:
+        await lease.confirm()
+        await pause("writing")
+
+    first = bench.holder("first", writing)
+    second = bench.holder("second", terms=PATIENT)
+    bench.step(first)
+    bench.step(second)
+    bench.stage.loop.advance(34.9)
+    assert not second.enabled()
+    bench.stage.loop.advance(0.2)
+    assert second.enabled()
+
+
+def test_an_abandoned_lease_keeps_everybody_out_until_it_lapses() -> None:
+    """I4: who can wait that long is served at its end and not before."""
+    bench = Bench()
+    bench.step(bench.holder("first", abandoning), 2)
+    second = bench.holder("second", terms=PATIENT)
+    bench.step(second)
+    bench.stage.loop.advance(34.9)
+    assert not second.enabled()
+    bench.stage.loop.advance(0.2)
+    bench.step(second)
+    assert bench.order == ["first", "second"]
+
+
+def test_who_cannot_outwait_an_abandoned_lease_is_told_at_once() -> None:
+    """A waiter learns immediately, with the time after which to come again, whether it came before or after."""
+    bench = Bench()
+    first, early = bench.holder("first", abandoning), bench.holder("early")
+    bench.step(first)
+    bench.step(early)
+    bench.step(first)
+    bench.step(early)
+    late = bench.holder("late")
+    bench.step(late)
+    assert [(type(a.result), a.result.retry_after) for a in (early, late) if isinstance(a.result, ResourceBusy)] == [
+        (ResourceBusy, 35),
+        (ResourceBusy, 35),
+    ]
+
+
+def test_a_wait_ends() -> None:
+    """A waiter that is not served within its wait is told so."""
+    bench = Bench()
+
+    async def writing(lease: MemoryLease) -> None:
+        await lease.confirm()
+        await pause("writing")
+
+    first, second = bench.holder("first", writing), bench.holder("second")
+    bench.step(first)
+    bench.step(second)
+    bench.stage.loop.advance(10.0)
+    bench.step(second)
+    assert isinstance(second.result, ResourceBusy)
+    bench.step(first)
+    assert bench.lock.waiting() == 0
+
+
+def test_the_queue_of_a_resource_is_bounded() -> None:
+    """Past `waiters` a request is turned away, unless one selection will answer all of its kind."""
+    bench = Bench()
+    for name in ("holder", "one", "two"):
+        bench.step(bench.holder(name))
+    refused, exclusive = bench.holder("refused"), bench.holder("exclusive", terms=PATIENT)
+    bench.step(refused)
+    bench.step(exclusive)
+    assert isinstance(refused.result, ResourceBusy)
+    assert not exclusive.finished
+
+
+def test_the_queue_of_the_process_is_bounded() -> None:
+    """All resources together queue no more than the process allows."""
+    bench = Bench(waiters=1)
+    for name, key in (("a", "a"), ("b", "b"), ("waits", "a")):
+        bench.step(bench.holder(name, key=key))
+    refused = bench.holder("refused", key="b", terms=PATIENT)
+    bench.step(refused)
+    assert isinstance(refused.result, ResourceBusy)
+
+
+def test_a_cancelled_waiter_leaves_the_queue() -> None:
+    """Its place is free at once and nobody waits for it."""
+    bench = Bench()
+    first, second, third = (bench.holder(name) for name in ("first", "second", "third"))
+    for actor in (first, second, third):
+        bench.step(actor)
+    second.cancel()
+    bench.stage.run([])
+    assert third.finished
+    assert bench.order == ["first", "third"]
+
+
+def test_a_turn_given_to_a_cancelled_waiter_goes_to_the_next() -> None:
+    """Between the hand-over and the waiter's waking nothing is lost."""
+    bench = Bench()
+    first, second, third = (bench.holder(name) for name in ("first", "second", "third"))
+    for actor in (first, second, third):
+        bench.step(actor)
+    bench.step(first)
+    assert second.enabled()
+    second.cancel()
+    bench.stage.run([])
+    assert bench.order == ["first", "third"]
+
+
+def test_nothing_is_kept_of_a_free_resource() -> None:
+    """The books hold no resource that nobody holds or awaits, so memory does not grow with the keys."""
+    bench = Bench()
+    for number in range(100):
+        bench.holder(str(number), key=str(number % 7), terms=PATIENT)
+    bench.stage.run([])
+    assert bench.lock.resources() == 0
+
+
+def test_the_clock_is_monotonic() -> None:
+    """Leases are measured on a clock that is never set back."""
+    assert boottime() <= boottime()
+
+
+@pytest.mark.parametrize("terms", [TERMS, PATIENT])
+async def test_it_runs_on_an_event_loop(terms: LeaseTerms) -> None:
+    """Without a loop of its own it uses the running one."""
+    lock = MemoryLock()
+    async with lock.hold("k", terms) as lease:
+        await lease.confirm()
+    assert lock.resources() == 0
