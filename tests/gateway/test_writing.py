@@ -1,0 +1,305 @@
+"""What a write goes through: each step's outcomes, one table each."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from proxy.core.preconditions import Absence, Policy, Require
+from proxy.core.route import Limits, LockRules, Route, TagOnWrite
+from proxy.core.template import Template
+from proxy.core.verdict import Indeterminate, Perform, PreconditionFailed, PreconditionRequired, Reason
+from proxy.errors import (
+    Failure,
+    MalformedPrecondition,
+    NotSent,
+    Outcome,
+    OutcomeUnknown,
+    ResourceBusy,
+    Unanswered,
+    Unverifiable,
+)
+from proxy.ports import Purpose
+from tests.support.scripted import TEXT, Canned, Rig, answering
+
+WIKI = Route("wiki", Template.parse("/wiki/{id}"))
+OLD = b"old"
+IMPATIENT = replace(WIKI, lock=LockRules(wait=0.5))
+
+
+def holding(content: bytes = OLD, route: Route = WIKI) -> Rig:
+    """Return a gateway before an origin server that holds that content and answers writes with 204."""
+    return Rig(answering(Canned(200, content)), route)
+
+
+async def test_the_current_tag_lets_a_write_through_once() -> None:
+    """A write whose If-Match names the selected state is forwarded, exactly once, with its content."""
+    rig = holding()
+    answer = await rig.write("PUT", ("If-Match", rig.tag(OLD)))
+    assert answer.verdict == Perform(Reason.HOLDS)
+    assert answer.response is not None
+    assert answer.response.status == 204
+    assert [sent.content for sent in rig.upstream.performed()] == [b"new"]
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "POST", "MERGE"])
+async def test_a_stale_tag_is_refused_whatever_the_method(method: str) -> None:
+    """I1: nothing is forwarded, and the refusal carries the current tag."""
+    rig = holding()
+    answer = await rig.write(method, ("If-Match", '"stale"'))
+    assert answer.response is None
+    assert isinstance(answer.verdict, PreconditionFailed)
+    assert answer.verdict.reason is Reason.STALE
+    assert str(answer.verdict.current) == rig.tag(OLD)
+    assert rig.upstream.performed() == []
+
+
+@pytest.mark.parametrize("lines", [[("If-Match", '"a" "b"')], [("If-None-Match", "nonsense")]])
+async def test_malformed_preconditions_are_never_forwarded(lines: list[tuple[str, str]]) -> None:
+    """A list that cannot be read is an error, not a shorter list."""
+    rig = holding()
+    with pytest.raises(MalformedPrecondition):
+        await rig.write("PUT", *lines)
+    assert rig.upstream.sent == []
+
+
+async def test_a_write_without_preconditions_takes_the_lock_and_asks_nothing() -> None:
+    """I9: it is forwarded under a lease with a fresh connection; there is no state to select."""
+    rig = holding(route=replace(WIKI, etag_on_write=TagOnWrite.NEVER))
+    answer = await rig.write("PUT")
+    assert answer.verdict == Perform(Reason.NO_CONDITIONS)
+    assert [sent.purpose for sent in rig.upstream.sent] == [Purpose.PERFORM]
+
+
+async def test_evaluated_preconditions_are_not_forwarded() -> None:
+    """I6: minted tags never reach the origin server, and neither does any other condition."""
+    rig = holding()
+    lines = (("If-Match", rig.tag(OLD)), ("If-None-Match", '"x"'), ("X-Kept", "1"), ("Content-Type", "text/plain"))
+    await rig.write("PUT", *lines)
+    for sent in rig.upstream.sent:
+        assert not {"if-match", "if-none-match"} & sent.request.fields.names()
+    assert rig.upstream.performed()[0].request.fields.names() == {"x-kept", "content-type"}
+
+
+async def test_the_selection_carries_the_writers_credentials_and_no_conditions() -> None:
+    """The origin server decides what this client may see; no cache between answers for it."""
+    rig = holding()
+    lines = (("Authorization", "Bearer x"), ("Cookie", "s=1"), ("Accept-Encoding", "gzip"), ("Content-Type", "a/b"))
+    await rig.write("PUT", *lines, ("If-Match", rig.tag(OLD)), path="/wiki/1?x=%20y")
+    asked = rig.upstream.selects()[0].request
+    assert (asked.method, asked.target.raw) == ("GET", "/wiki/1?x=%20y")
+    assert dict(asked.fields) == {
+        "Authorization": "Bearer x",
+        "Cookie": "s=1",
+        "Accept-Encoding": "identity",
+        "Cache-Control": "no-cache",
+    }
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 400, 401, 403, 406, 429])
+async def test_the_origin_servers_refusal_of_the_selection_is_the_answer(status: int) -> None:
+    """I7: authorization speaks first; it never permits and never becomes 412."""
+    rig = Rig(answering(Canned(status, b"no", (*TEXT, ("ETag", 'W/"theirs"')))))
+    answer = await rig.write("PUT", ("If-Match", '"stale"'))
+    assert isinstance(answer.verdict, Indeterminate)
+    assert answer.response is not None
+    assert answer.response.status == status
+    assert "etag" not in answer.response.fields
+    assert answer.note is not None
+    assert rig.upstream.performed() == []
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Canned(204),
+        Canned(206, OLD),
+        Canned(304),
+        Canned(405),
+        Canned(500),
+        Canned(501),
+        Canned(503),
+        Canned(200, b"x" * 100),
+        Canned(200, b"data: 1\n\n", (("Content-Type", "text/event-stream; charset=utf-8"),)),
+    ],
+)
+async def test_what_shows_no_state_never_permits(answer: Canned) -> None:
+    """I7: a selection that cannot be compared with ends the write, not applied, and lets go of its connection."""
+    rig = Rig(answering(answer), replace(WIKI, limits=Limits(mint=64)))
+    with pytest.raises(Unverifiable) as raised:
+        await rig.write("PUT", ("If-Match", "*"))
+    assert raised.value.outcome is Outcome.NOT_APPLIED
+    assert rig.upstream.performed() == []
+    assert answer.closed >= 1
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [NotSent("refused"), Unanswered("late", timed_out=True), Unanswered("cut")],
+)
+@pytest.mark.parametrize("where", ["head", "content"])
+async def test_a_selection_that_fails_never_permits(failure: Failure, where: str) -> None:
+    """I7: no answer and a truncated one end the write, which was not applied; the resource is free again."""
+    rig = Rig(answering(failure if where == "head" else Canned(200, OLD, breaks=failure)))
+    with pytest.raises(type(failure)) as raised:
+        await rig.write("PUT", ("If-Match", "*"))
+    assert raised.value.outcome is Outcome.NOT_APPLIED
+    assert rig.upstream.performed() == []
+    assert rig.lock.resources() == 0
+
+
+@pytest.mark.parametrize(
+    ("method", "line", "absence", "expected"),
+    [
+        ("PUT", None, Absence.BY_METHOD, "performed"),
+        ("DELETE", None, Absence.BY_METHOD, "performed"),
+        ("PUT", ("If-Match", "*"), Absence.BY_METHOD, 412),
+        ("DELETE", ("If-Match", "*"), Absence.RELAY, 412),
+        ("PUT", ("If-Match", '"t"'), Absence.BY_METHOD, 412),
+        ("PATCH", ("If-Match", '"t"'), Absence.BY_METHOD, 404),
+        ("DELETE", ("If-Match", '"t"'), Absence.BY_METHOD, 404),
+        ("DELETE", ("If-Match", '"t"'), Absence.REFUSE, 412),
+        ("PUT", ("If-Match", '"t"'), Absence.RELAY, 404),
+        ("PUT", ("If-Match", '"t"'), Absence.FORWARD, "performed"),
+        ("PUT", ("If-None-Match", "*"), Absence.BY_METHOD, "performed"),
+    ],
+)
+async def test_what_is_absent(method: str, line: tuple[str, str] | None, absence: Absence, expected: str | int) -> None:
+    """DESIGN section 6: what a condition on nothing comes to, by method and by route."""
+    rig = Rig(answering(Canned(404, b"none")), replace(WIKI, policy=Policy(absent=absence)))
+    answer = await rig.write(method, *([line] if line else []))
+    status = 412 if answer.response is None else answer.response.status
+    assert (rig.upstream.performed() != []) == (expected == "performed")
+    assert expected in {status, "performed"}
+
+
+@pytest.mark.parametrize(
+    ("require", "exists", "line", "refused"),
+    [
+        (Require.ALWAYS, True, None, True),
+        (Require.ALWAYS, False, None, True),
+        (Require.ALWAYS, False, ("If-None-Match", "*"), False),
+        (Require.EXISTING, True, None, True),
+        (Require.EXISTING, True, ("If-Unmodified-Since", "Sun, 06 Nov 1994 08:49:37 GMT"), True),
+        (Require.EXISTING, False, None, False),
+        (Require.NONE, True, None, False),
+    ],
+)
+async def test_what_a_route_requires(
+    require: Require,
+    exists: bool,
+    line: tuple[str, str] | None,
+    refused: bool,
+) -> None:
+    """A write without a guarding precondition is refused where the route says so, with the route's status."""
+    route = replace(WIKI, policy=Policy(require=require), missing_status=400)
+    rig = Rig(answering(Canned(200, OLD) if exists else Canned(404)), route)
+    answer = await rig.write("PUT", *([line] if line else []))
+    assert isinstance(answer.verdict, PreconditionRequired) == refused
+    assert answer.missing_status == 400 or not refused
+    assert (rig.upstream.performed() == []) == refused
+
+
+async def test_a_write_that_was_never_sent_frees_the_resource() -> None:
+    """Nothing left, so nothing can be applied later: the next writer need not wait."""
+    rig = Rig(answering(Canned(200, OLD), NotSent("refused")))
+    with pytest.raises(NotSent) as raised:
+        await rig.write("PUT")
+    assert raised.value.outcome is Outcome.NOT_APPLIED
+    assert rig.lock.resources() == 0
+
+
+@pytest.mark.parametrize(
+    "perform",
+    [
+        Unanswered("late", timed_out=True),
+        Unanswered("cut"),
+        Canned(200, breaks=Unanswered("truncated")),
+        Canned(200, b"x" * 100),
+    ],
+)
+async def test_an_unknown_outcome_is_called_so_and_keeps_others_out(perform: Canned | Failure) -> None:
+    """G3, I4: no complete answer came, so the outcome is unknown and the lease is left to lapse."""
+    route = replace(IMPATIENT, limits=Limits(content=64))
+    rig = Rig(answering(Canned(200, OLD), perform), route)
+    with pytest.raises(OutcomeUnknown) as raised:
+        await rig.write("PUT", ("If-Match", rig.tag(OLD)))
+    assert raised.value.outcome is Outcome.UNKNOWN
+    with pytest.raises(ResourceBusy) as busy:
+        await rig.write("PUT", ("If-Match", rig.tag(OLD)))
+    assert 30 <= busy.value.retry_after <= 35
+    assert len(rig.upstream.performed()) == 1
+
+
+async def test_a_storm_costs_a_bounded_number_of_selections() -> None:
+    """I2: 200 writers with one tag are one success, 199 refusals, one write and a constant number of GETs."""
+    state = {"content": OLD}
+
+    class Wiki(Rig):
+        def __init__(self) -> None:
+            super().__init__(lambda _, purpose: self.serve(purpose))
+
+        def serve(self, purpose: Purpose) -> Canned:
+            if purpose is Purpose.PERFORM:
+                state["content"] = b"new"
+                return Canned(204)
+            return Canned(200, state["content"])
+
+    rig = Wiki()
+    tag = rig.tag(OLD)
+    answers = await asyncio.gather(*(rig.write("PUT", ("If-Match", tag)) for _ in range(200)))
+    assert sum(answer.response is not None for answer in answers) == 1
+    assert sum(isinstance(answer.verdict, PreconditionFailed) for answer in answers) == 199
+    assert len(rig.upstream.performed()) == 1
+    assert len(rig.upstream.selects()) <= 2
+
+
+@pytest.mark.parametrize(
+    ("statement", "method", "status", "stored", "tagged"),
+    [
+        (TagOnWrite.VERBATIM, "PUT", 204, b"new", True),
+        (TagOnWrite.VERBATIM, "PUT", 204, b"new, reformatted", False),
+        (TagOnWrite.VERBATIM, "PATCH", 200, b"new", False),
+        (TagOnWrite.VERBATIM, "PUT", 202, b"new", False),
+        (TagOnWrite.VERBATIM, "PUT", 409, b"new", False),
+        (TagOnWrite.ALWAYS, "PUT", 204, b"new, reformatted", True),
+        (TagOnWrite.ALWAYS, "PATCH", 200, b"other", True),
+        (TagOnWrite.ALWAYS, "DELETE", 204, b"other", False),
+        (TagOnWrite.ALWAYS, "POST", 201, b"other", False),
+        (TagOnWrite.ALWAYS, "POST", 200, b"other", True),
+        (TagOnWrite.NEVER, "PUT", 204, b"new", False),
+    ],
+)
+async def test_the_tag_after_a_write(
+    statement: TagOnWrite,
+    method: str,
+    status: int,
+    stored: bytes,
+    tagged: bool,
+) -> None:
+    """RFC 9110 §9.3.4: the new tag is said only where it may be, and it is that of the state the write left."""
+    rig = Rig(answering(Canned(200, stored), Canned(status)), replace(WIKI, etag_on_write=statement))
+    answer = await rig.write(method)
+    assert answer.response is not None
+    assert answer.response.fields.get("etag") == (rig.tag(stored) if tagged else None)
+
+
+@pytest.mark.parametrize(("theirs", "kept"), [('"v2"', True), ('W/"v2"', False), ("v2", False)])
+async def test_the_origin_servers_own_tag_on_a_write(theirs: str, kept: bool) -> None:
+    """Tags are never mixed: a strong one is kept, any other is not passed on as if it could be used."""
+    perform = Canned(204, lines=(("ETag", theirs),))
+    rig = Rig(answering(Canned(200, b"reformatted"), perform))
+    answer = await rig.write("PUT")
+    assert answer.response is not None
+    assert answer.response.fields.get("etag") == (theirs if kept else None)
+
+
+@pytest.mark.parametrize("failure", [NotSent("gone"), Unanswered("late"), None])
+async def test_a_failing_selection_after_a_write_takes_nothing_from_its_answer(failure: Failure | None) -> None:
+    """I8: the write is done and its answer stands, without a tag."""
+    rig = Rig(answering(failure or Canned(500), Canned(204)))
+    answer = await rig.write("PUT")
+    assert answer.response is not None
+    assert answer.response.status == 204
+    assert "etag" not in answer.response.fields
+    assert rig.lock.resources() == 0
