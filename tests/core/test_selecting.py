@@ -1,0 +1,79 @@
+"""The two requests that are derived from a received one."""
+
+import pytest
+
+from proxy.core.fields import Fields
+from proxy.core.message import Request
+from proxy.core.selecting import CONTENT_FIELDS, TRACING, selection, selector, write
+from proxy.core.target import parse
+
+TARGET = parse("/wiki/1?a=b", "h")
+CREDENTIALS = [("Authorization", "Bearer x"), ("Cookie", "s=1"), ("X-Api-Key", "k"), ("Accept", "a/b")]
+
+
+def put(*lines: tuple[str, str]) -> Request:
+    """Return a received write."""
+    return Request("PUT", TARGET, Fields(lines))
+
+
+def select(*lines: tuple[str, str]) -> Request:
+    """Return the selection on behalf of such a write."""
+    return selection(put(*lines), TARGET, revalidate=True)
+
+
+def test_a_selection_is_a_get_with_the_clients_credentials() -> None:
+    """Whatever may select or authorize goes along, in its order and case."""
+    asked = select(*CREDENTIALS)
+    assert (asked.method, asked.target) == ("GET", TARGET)
+    assert list(asked.fields)[: len(CREDENTIALS)] == CREDENTIALS
+
+
+@pytest.mark.parametrize(
+    "name", [*sorted(CONTENT_FIELDS), "If-Match", "If-None-Match", "If-Range", "Range", "Expect", "Prefer"]
+)
+def test_a_selection_has_no_conditions_and_no_content(name: str) -> None:
+    """A field that would make it conditional, partial, or speak of content that it has not, stays behind."""
+    assert name.lower() not in select((name, "x")).fields.names()
+
+
+def test_a_selection_asks_for_no_content_coding() -> None:
+    """A compressed answer's bytes change with the time stamp in them."""
+    assert select(("Accept-Encoding", "gzip")).fields.get_all("accept-encoding") == ("identity",)
+
+
+def test_only_a_writes_selection_keeps_caches_out() -> None:
+    """A reader's own Cache-Control stands; a write is decided by the origin server itself."""
+    reading = selection(put(("Cache-Control", "max-age=5")), TARGET, revalidate=False)
+    assert reading.fields.get("cache-control") == "max-age=5"
+    assert select(("Cache-Control", "max-age=5")).fields.get_all("cache-control") == ("no-cache",)
+
+
+@pytest.mark.parametrize("line", CREDENTIALS)
+def test_other_credentials_are_another_selector(line: tuple[str, str]) -> None:
+    """I2: what one client was shown says nothing about what another would be shown."""
+    assert selector(select(line)) != selector(select((line[0], "other")))
+    assert selector(select(line)) != selector(select())
+
+
+@pytest.mark.parametrize("name", sorted(TRACING))
+def test_tracing_selects_nothing(name: str) -> None:
+    """Fields that differ from request to request do not keep selections apart."""
+    assert selector(select((name, "1"))) == selector(select((name, "2")))
+
+
+def test_a_selector_names_the_target() -> None:
+    """Two targets that share a lock do not share a selection."""
+    other = selection(put(), parse("/wiki/1?a=c", "h"), revalidate=True)
+    assert selector(select()) != selector(other)
+
+
+def test_a_reader_and_a_writer_share_a_selector() -> None:
+    """Whether a cache may answer is no part of what is selected."""
+    assert selector(select()) == selector(selection(put(), TARGET, revalidate=False))
+
+
+def test_a_write_is_forwarded_without_its_conditions() -> None:
+    """I6: what was evaluated here is not evaluated again, with tags that the origin server never saw."""
+    request = put(("If-Match", '"a"'), ("X-A", "1"), ("If-Unmodified-Since", "x"), ("Content-Type", "a/b"))
+    assert list(write(request).fields) == [("X-A", "1"), ("Content-Type", "a/b")]
+    assert "if-match" in request.fields
