@@ -1,0 +1,56 @@
+# Everything runs in .venv, which the first target that needs it makes and fills from requirements/*.txt.
+# Nothing is fetched again until one of those files or pyproject.toml changes.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test check format cover lock image-check clean
+
+BIN := .venv/bin
+RECIPE := .ci/venv .ci/python pyproject.toml requirements/build.txt
+
+# What the demo needs.
+RUN := .venv/.run
+$(RUN): $(RECIPE) requirements/run.txt
+	@.ci/venv requirements/run.txt requirements/build.txt
+	@touch $@
+
+# All of it: tests, checks, origins to test against.
+DEV := .venv/.dev
+$(DEV): $(RECIPE) requirements/dev.txt
+	@.ci/venv requirements/dev.txt
+	@touch $(RUN) $@
+
+help: ## List the targets
+	@awk -F ': .*## ' '/^[a-z-]+: .*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(RUN) ## Show a lost update, and the same with ifmatch in front (ARGS="...")
+	@$(BIN)/python -m proxy demo $(ARGS)
+
+test: $(DEV) ## Run the whole suite (ARGS="tests/core -k tag")
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(DEV) ## Lint, format, types, import contracts: what CI runs
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: $(DEV) ## Put the code in the house format, fix what can be fixed by itself
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+cover: $(DEV) ## Run the suite and show the lines and branches it never took
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest $(ARGS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+lock: ## Resolve pyproject.toml into requirements/*.txt (ARGS=--upgrade for newer versions)
+	.ci/lock $(ARGS)
+
+image-check: $(DEV) ## Run the Dockerfile's steps in a clean folder, without an engine
+	$(BIN)/python -m tests.image.steps
+
+clean: ## Remove what was made: .venv, caches, build results
+	rm -rf .venv build dist .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find proxy tests -name __pycache__ -prune -exec rm -rf {} +
