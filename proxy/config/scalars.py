@@ -1,0 +1,196 @@
+"""The types of single values: from the text in the file to what it means, and what is expected in words.
+
+What lives here: one annotated type a notation. What must not: keys, defaults, and what values mean together.
+"""
+
+from collections.abc import Callable
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from re import compile as regex
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from proxy.config import units
+from proxy.core.address import Address, parse_listen, parse_origin
+from proxy.core.address import Origin as Server
+from proxy.core.canonical import CanonicalJson
+from proxy.core.template import Template
+
+TEXT_EXPECTED: Final = "text_expected"
+"""The type of the error about a value that is no text, where only text is read."""
+
+OFF: Final = "off"
+MEMORY: Final = "memory://"
+
+RESERVED_NAMES: Final = frozenset({"unmatched"})
+"""Names that logs and metrics use for what no route of the configuration matches."""
+
+Network = IPv4Network | IPv6Network
+
+_METHOD: Final = regex(r"[A-Z][A-Z0-9_-]*")
+_NAME: Final = regex(r"[!-~]+(?: [!-~]+)*")
+_UNSERVED: Final = frozenset({"CONNECT", "TRACE"})
+
+
+def _text(expected: str, parse: Callable[[str], object]) -> PlainValidator:
+    """Return a validator of text. `parse` raises a ValueError that says what is expected."""
+
+    def read(value: object) -> object:
+        if not isinstance(value, str):
+            raise PydanticCustomError(TEXT_EXPECTED, "expected {expected}", {"expected": expected})
+        return parse(value)
+
+    return PlainValidator(read)
+
+
+def _quantity(expected: str, parse: Callable[[str], object]) -> PlainValidator:
+    """Return a validator of a number with its unit. A bare number is handed to `parse`, which asks for the unit."""
+
+    def read(value: object) -> object:
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            raise ValueError(f"expected {expected}")  # noqa: TRY004 - the one type that pydantic collects
+        return parse(str(value))
+
+    return PlainValidator(read)
+
+
+def _schema(notation: str, example: str, pattern: str | None = None) -> WithJsonSchema:
+    constraint = {} if pattern is None else {"pattern": f"^(?:{pattern})$"}
+    return WithJsonSchema({"type": "string", "title": notation, **constraint, "examples": [example]})
+
+
+def _admin(text: str) -> Address | None:
+    return None if text == OFF else parse_listen(text)
+
+
+def _store(text: str) -> str:
+    if text != MEMORY:
+        raise ValueError(f"only {MEMORY} is available in this version")
+    return text
+
+
+def _template(text: str) -> Template:
+    try:
+        return Template.parse(text)
+    except ValueError as fault:
+        raise ValueError(str(fault).removeprefix(f"path template {text!r}: ")) from None
+
+
+def _name(text: str) -> str:
+    if _NAME.fullmatch(text) is None:
+        raise ValueError("expected a name of printable ASCII")
+    if text in RESERVED_NAMES:
+        raise ValueError("this name stands for what no route matches; take another")
+    return text
+
+
+def _method(text: str) -> str:
+    if text in _UNSERVED:
+        raise ValueError(f"{text} is never served (405)")
+    if _METHOD.fullmatch(text) is None:
+        raise ValueError("expected a method in upper case, such as PUT")
+    return text
+
+
+def _some(methods: tuple[str, ...]) -> tuple[str, ...]:
+    if not methods:
+        raise ValueError("expected at least one method; leave the key out for all of them")
+    return methods
+
+
+def _pointer(text: str) -> str:
+    try:
+        CanonicalJson((text,))
+    except ValueError as fault:
+        raise ValueError(str(fault).replace(f"JSON Pointer {text!r}", "it")) from None
+    return text
+
+
+def _network(text: str) -> Network:
+    try:
+        around = ip_network(text, strict=False)
+    except ValueError:
+        raise ValueError("expected an IP address or a network such as 10.0.0.0/8") from None
+    address = text.partition("/")[0]
+    if ip_network(address) != ip_network(around.network_address):
+        raise ValueError(f"this address lies inside the network; write {around}")
+    return around
+
+
+def _file(text: str) -> str:
+    if not text:
+        raise ValueError("expected the name of a file")
+    return text
+
+
+Listen = Annotated[
+    Address,
+    _text("host:port or unix:/path", parse_listen),
+    _schema("address", "127.0.0.1:8080"),
+]
+Admin = Annotated[
+    Address | None,
+    _text(f"host:port, unix:/path or the text {OFF}", _admin),
+    _schema("address", "127.0.0.1:9901"),
+]
+Upstream = Annotated[
+    Server,
+    _text("http://host[:port], https://host[:port] or unix:/path", parse_origin),
+    _schema("origin", "http://127.0.0.1:9000"),
+]
+Store = Annotated[
+    str,
+    _text(MEMORY, _store),
+    WithJsonSchema({"type": "string", "enum": [MEMORY]}),
+]
+PathTemplate = Annotated[
+    Template,
+    _text("a path template such as /wiki/{id}", _template),
+    _schema("path template", "/wiki/{id}", "/.*"),
+]
+Name = Annotated[
+    str,
+    _text("a name", _name),
+    _schema("name", "wiki", _NAME.pattern),
+]
+Method = Annotated[
+    str,
+    _text("a method such as PUT", _method),
+    _schema("method", "PUT", _METHOD.pattern),
+]
+Methods = Annotated[
+    tuple[Method, ...],
+    AfterValidator(_some),
+    Field(json_schema_extra={"minItems": 1}),
+]
+Pointer = Annotated[
+    str,
+    _text("a JSON Pointer such as /updated_at", _pointer),
+    _schema("JSON Pointer", "/updated_at", "/.+"),
+]
+Peer = Annotated[
+    Network,
+    _text("an IP address or a network such as 10.0.0.0/8", _network),
+    _schema("network", "10.0.0.0/8"),
+]
+File = Annotated[
+    str,
+    _text("the name of a file", _file),
+    _schema("file", "tls/certificate.pem", ".+"),
+]
+Duration = Annotated[
+    float,
+    _quantity(units.DURATION, units.duration),
+    _schema("duration", "5s", units.DURATION_FORM.pattern),
+]
+Timeout = Annotated[
+    float,
+    _quantity(units.DURATION, units.some_time),
+    _schema("duration", "5s", units.DURATION_FORM.pattern),
+]
+Size = Annotated[
+    int,
+    _quantity(units.SIZE, units.size),
+    _schema("size", "8MiB", units.SIZE_FORM.pattern),
+]

@@ -1,0 +1,116 @@
+"""The document as the rooms outside know it: routes of the core, and settings.
+
+What lives here: one function a value, and the defaults that follow from other keys. What must not: checks; a document
+that comes here has none of the mistakes that `combinations` looks for.
+"""
+
+from pathlib import Path
+from typing import Final
+
+from proxy.config.model import Document, EtagSection, LimitsSection, LockSection, RouteSection, TimeoutsSection
+from proxy.config.settings import Settings, TlsFiles
+from proxy.core.canonical import AsSent, CanonicalJson
+from proxy.core.minting import TagRules, UpstreamTag
+from proxy.core.preconditions import Absence, Policy, Require
+from proxy.core.route import (
+    MARGIN,
+    Guard,
+    Limits,
+    LockRules,
+    Query,
+    Route,
+    Routes,
+    TagOnWrite,
+    Timeouts,
+    UnconditionalPost,
+    Unmatched,
+    shortest_write_lease,
+)
+
+_ABSENCES: Final = {
+    None: Absence.BY_METHOD,
+    412: Absence.REFUSE,
+    404: Absence.RELAY,
+    "forward": Absence.FORWARD,
+}
+
+
+def settings(document: Document, source: str, folder: Path) -> Settings:
+    """Return the settings of a document; names of files in it are relative to `folder`."""
+    return Settings(
+        listen=document.listen,
+        admin=document.admin,
+        upstream=document.upstream,
+        store=document.store,
+        tag_key=document.tag_key,
+        tls=tls_files(document, folder),
+        trusted_peers=document.trusted_peers,
+        drain=document.drain,
+        routes=Routes(tuple(map(route, document.routes)), Unmatched(document.unmatched)),
+        source=source,
+    )
+
+
+def tls_files(document: Document, folder: Path) -> TlsFiles | None:
+    """Return where the files of the listener are."""
+    if document.tls is None:
+        return None
+    return TlsFiles(str(folder / document.tls.certificate), str(folder / document.tls.key))
+
+
+def route(section: RouteSection) -> Route:
+    """Return the route of the core."""
+    return Route(
+        name=route_name(section),
+        template=section.path,
+        methods=None if section.methods is None else frozenset(section.methods),
+        guard=Guard(section.guard),
+        state=section.state,
+        query=Query(section.query),
+        policy=Policy(Require(section.require), _ABSENCES[section.absent_status]),
+        missing_status=section.missing_status,
+        rules=_rules(section.etag),
+        etag_on_write=TagOnWrite(section.etag_on_write),
+        limits=_limits(section.limits),
+        timeouts=timeouts(section.timeouts),
+        lock=_lock(section.lock, timeouts(section.timeouts)),
+        unconditional_post=UnconditionalPost(section.unconditional_post),
+    )
+
+
+def route_name(section: RouteSection) -> str:
+    """Return the name of a route: its own, else `/wiki/{id}`, or `DELETE PUT /wiki/{id}` where it names methods."""
+    if section.name is not None:
+        return section.name
+    return " ".join([*sorted(set(section.methods or ())), section.path.text])
+
+
+def timeouts(section: TimeoutsSection) -> Timeouts:
+    """Return the time-outs of a route."""
+    return Timeouts(
+        connect=section.connect,
+        receive=section.receive,
+        select=section.select,
+        perform=section.perform,
+        settle=section.settle,
+        relay=section.relay,
+    )
+
+
+def _rules(section: EtagSection) -> TagRules:
+    canonical = CanonicalJson(section.ignore) if section.canonical == "json" else AsSent()
+    return TagRules(canonical, UpstreamTag(section.upstream))
+
+
+def _limits(section: LimitsSection) -> Limits:
+    return Limits(content=section.content, mint=section.mint)
+
+
+def _lock(section: LockSection, times: Timeouts) -> LockRules:
+    """Return the lock rules; a lease whose length is not set follows the time-outs that it has to outlast."""
+    return LockRules(
+        wait=section.wait,
+        read=times.select + MARGIN if section.read is None else section.read,
+        write=shortest_write_lease(times) if section.write is None else section.write,
+        waiters=section.waiters,
+    )

@@ -1,0 +1,165 @@
+"""What keys mean together."""
+
+from pathlib import Path
+
+import pytest
+
+from proxy.config.combinations import combined
+from proxy.config.mistakes import KeyPath
+from proxy.config.validation import validate
+from proxy.config.yaml_source import Value, parse
+
+HERE = Path("nowhere")
+
+
+def found(text: str, folder: Path = HERE) -> dict[KeyPath, str]:
+    """Return what is wrong in a document of good values, by path."""
+    tree = parse(text, "f")
+    values: dict[str, Value] = {"upstream": "http://o:9000", **tree.values}
+    validated = validate(values, tree.spots, set())
+    assert validated.mistakes == []
+    return {mistake.path: mistake.message for mistake in combined(validated.document, folder)}
+
+
+def in_route(lines: str) -> dict[KeyPath, str]:
+    """Return what is wrong in the keys of one route, by the path inside it."""
+    return {path[2:]: message for path, message in found(f"routes: [{{path: '/a/{{id}}', {lines}}}]").items()}
+
+
+@pytest.mark.parametrize(
+    ("keys", "shortest"),
+    [
+        ("lock: {write: 34999ms}", "35s"),
+        ("lock: {write: 35s}", None),
+        ("lock: {write: 20s}, timeouts: {perform: 5s, settle: 10s}", None),
+        ("lock: {write: 20s}, timeouts: {perform: 5s, settle: 10001ms}", "20.001s"),
+        ("timeouts: {perform: 1h, settle: 1h}", None),
+    ],
+)
+def test_a_write_lease_outlasts_the_write(keys: str, shortest: str | None) -> None:
+    """Invariant I3, refused with the smallest that is allowed; a lease that is not set follows the time-outs."""
+    told = {path: message.split("; ")[1].split(" (")[0] for path, message in in_route(keys).items()}
+    assert told == ({} if shortest is None else {("lock", "write"): f"expected at least {shortest}"})
+
+
+def test_the_write_lease_is_told_whole() -> None:
+    """The sentence says what was found, the least allowed, and why."""
+    assert in_route("lock: {write: 20s}") == {
+        (
+            "lock",
+            "write",
+        ): "found 20s; expected at least 35s (timeouts.perform + timeouts.settle + 5s), or no value at all"
+    }
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        (
+            "lock: {read: 4s}",
+            {("lock", "read"): "found 4s; expected at least timeouts.select (5s), or no value at all"},
+        ),
+        ("lock: {read: 5s}", {}),
+        ("timeouts: {select: 15s}", {}),
+        (
+            "timeouts: {settle: 4s}",
+            {("timeouts", "settle"): "timeouts.settle is 4s; expected at least timeouts.select, 5s"},
+        ),
+        (
+            "timeouts: {select: 21s}",
+            {("timeouts", "select"): "timeouts.settle is 20s; expected at least timeouts.select, 21s"},
+        ),
+        ("timeouts: {settle: 5s}", {}),
+        (
+            "etag: {ignore: [/a]}",
+            {("etag", "ignore"): "pointers name parts of JSON; this key needs etag.canonical: json"},
+        ),
+        ("etag: {ignore: [/a], canonical: json}", {}),
+        ("etag: {ignore: []}", {}),
+        ("state: '/b/{id}'", {}),
+        ("state: /b", {}),
+    ],
+)
+def test_keys_of_a_route_fit_together(keys: str, told: dict[KeyPath, str]) -> None:
+    """What cannot work is told at the key that was written."""
+    assert in_route(keys) == told
+
+
+def test_state_uses_what_path_captures() -> None:
+    """The sentence names the variable that is missing."""
+    ((path, message),) = in_route("state: '/b/{other}'").items()
+    assert path == ("state",)
+    assert "{other}" in message
+
+
+ROUTE = "  - {{path: '{}', methods: {}, guard: '{}'}}\n"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "reached"),
+    [
+        (("/a/{id}", "null", "enforce"), ("/a/{name}", "null", "enforce"), False),
+        (("/a/{id}", "null", "enforce"), ("/a/{id}", "[PUT]", "enforce"), False),
+        (("/a/{id}", "[PUT, PATCH]", "enforce"), ("/a/{id}", "[PUT]", "enforce"), False),
+        (("/a/{id}", "[GET]", "enforce"), ("/a/{id}", "[HEAD]", "enforce"), False),
+        (("/a/{id}", "null", "enforce"), ("/A/{id}/", "null", "enforce"), False),
+        (("/{rest...}", "null", "enforce"), ("/a/{id}", "null", "enforce"), False),
+        (("/{rest...}", "null", "enforce"), ("/a/{x...}", "null", "enforce"), False),
+        (("/{x}/{y}", "null", "enforce"), ("/a/{id}", "null", "enforce"), False),
+        (("/a", "null", "off"), ("/a", "null", "enforce"), False),
+        (("/a", "null", "off"), ("/A", "null", "enforce"), True),
+        (("/a/{id}", "[PUT]", "enforce"), ("/a/{id}", "null", "enforce"), True),
+        (("/a/{id}", "[PUT]", "enforce"), ("/a/{id}", "[PUT, PATCH]", "enforce"), True),
+        (("/a/{id}", "[HEAD]", "enforce"), ("/a/{id}", "[GET]", "enforce"), True),
+        (("/a/b", "null", "enforce"), ("/a/{id}", "null", "enforce"), True),
+        (("/a/{id}", "null", "enforce"), ("/a/{rest...}", "null", "enforce"), True),
+        (("/a/{id}", "null", "enforce"), ("/a/{id}/b", "null", "enforce"), True),
+        (("/a/{id}/b", "null", "enforce"), ("/a/{id}", "null", "enforce"), True),
+        (("/a/{rest...}", "null", "enforce"), ("/b", "null", "enforce"), True),
+    ],
+)
+def test_a_route_that_nothing_reaches_is_told(
+    first: tuple[str, str, str],
+    second: tuple[str, str, str],
+    reached: bool,
+) -> None:
+    """An earlier route that takes every request of a later one is told, and no other."""
+    told = found("routes:\n" + ROUTE.format(*first) + ROUTE.format(*second))
+    unreached = {("routes", 1, "path"): f"no request gets here: routes[0] ({first[0]}) takes them all"}
+    assert told == ({} if reached else unreached)
+
+
+def test_names_are_unique() -> None:
+    """Also against a name that was made up from methods and path."""
+    told = found("routes: [{path: /a, name: x}, {path: /b, name: x}, {path: /c, name: /d}, {path: /d}]")
+    assert told == {
+        ("routes", 1, "name"): 'routes[0] is already called "x"',
+        ("routes", 3, "path"): 'routes[2] is already called "/d"',
+    }
+
+
+@pytest.mark.parametrize(
+    ("lines", "path"),
+    [
+        ("listen: :1\nadmin: :1", ("admin",)),
+        ("listen: unix:/a\nadmin: unix:/a", ("admin",)),
+        ("listen: :0\nadmin: :0", None),
+        ("listen: :1\nadmin: :2", None),
+        ("listen: o:9000", ("upstream",)),
+        ("admin: null", None),
+    ],
+)
+def test_addresses_are_told_apart(lines: str, path: KeyPath | None) -> None:
+    """Two listeners do not share a port, and the proxy does not forward to itself."""
+    assert list(found(lines)) == ([] if path is None else [path])
+
+
+def test_tls_files_can_be_read(tmp_path: Path) -> None:
+    """Both are opened, relative to the folder of the configuration; each that cannot be is told."""
+    (tmp_path / "a.pem").write_bytes(b"")
+    (tmp_path / "folder").mkdir()
+    text = "tls: {certificate: a.pem, key: %s}"
+    assert found(text % "a.pem", tmp_path) == {}
+    assert found(text % (tmp_path / "a.pem"), HERE).keys() == {("tls", "certificate")}
+    assert found(text % "none.pem", tmp_path).keys() == {("tls", "key")}
+    assert "Is a directory" in found(text % "folder", tmp_path)["tls", "key"]

@@ -1,0 +1,86 @@
+"""From keys to routes of the core."""
+
+from typing import Any
+
+import pytest
+
+from proxy.config.model import Document, RouteSection
+from proxy.config.translate import route, route_name
+from proxy.core.canonical import CanonicalJson
+from proxy.core.minting import TagRules, UpstreamTag
+from proxy.core.preconditions import Absence, Policy, Require
+from proxy.core.route import Guard, Limits, LockRules, Query, Route, TagOnWrite, Timeouts, UnconditionalPost
+from proxy.core.template import Template
+
+PATH = "/a/{id}"
+
+
+def translated(**keys: Any) -> Route:
+    """Return the route of the core for keys as they stand in a file."""
+    return route(RouteSection.model_validate({"path": PATH, **keys}))
+
+
+def test_defaults_are_those_of_the_core() -> None:
+    """A route with a path alone is the core's default route: the two lists of defaults cannot drift apart."""
+    assert translated() == Route(PATH, Template.parse(PATH))
+
+
+@pytest.mark.parametrize(
+    ("keys", "attribute", "value"),
+    [
+        ({"name": "n"}, "name", "n"),
+        ({"methods": ("PUT", "PATCH", "PUT")}, "methods", frozenset({"PUT", "PATCH"})),
+        ({"guard": "off"}, "guard", Guard.OFF),
+        ({"state": "/s/{id}"}, "state", Template.parse("/s/{id}")),
+        ({"query": "identity"}, "query", Query.IDENTITY),
+        ({"require": "always"}, "policy", Policy(require=Require.ALWAYS)),
+        ({"require": "existing"}, "policy", Policy(require=Require.EXISTING)),
+        ({"absent_status": 412}, "policy", Policy(absent=Absence.REFUSE)),
+        ({"absent_status": 404}, "policy", Policy(absent=Absence.RELAY)),
+        ({"absent_status": "forward"}, "policy", Policy(absent=Absence.FORWARD)),
+        ({"absent_status": None}, "policy", Policy(absent=Absence.BY_METHOD)),
+        ({"missing_status": 403}, "missing_status", 403),
+        ({"etag": {"canonical": "json", "ignore": ("/a",)}}, "rules", TagRules(CanonicalJson(("/a",)))),
+        ({"etag": {"upstream": "keep"}}, "rules", TagRules(upstream=UpstreamTag.KEEP)),
+        ({"etag": {"upstream": "replace"}}, "rules", TagRules(upstream=UpstreamTag.REPLACE)),
+        ({"etag_on_write": "never"}, "etag_on_write", TagOnWrite.NEVER),
+        ({"etag_on_write": "always"}, "etag_on_write", TagOnWrite.ALWAYS),
+        ({"limits": {"content": "1KiB", "mint": "2B"}}, "limits", Limits(content=1024, mint=2)),
+        (
+            {"timeouts": dict.fromkeys(("connect", "receive", "select", "perform", "settle", "relay"), "9s")},
+            "timeouts",
+            Timeouts(connect=9, receive=9, select=9, perform=9, settle=9, relay=9),
+        ),
+        (
+            {"lock": {"wait": "1s", "read": "6s", "write": "40s", "waiters": 3}},
+            "lock",
+            LockRules(wait=1, read=6, write=40, waiters=3),
+        ),
+        ({"unconditional_post": "lock"}, "unconditional_post", UnconditionalPost.LOCK),
+    ],
+)
+def test_each_key_arrives(keys: dict[str, Any], attribute: str, value: object) -> None:
+    """A key changes its own attribute of the route."""
+    assert getattr(translated(**keys), attribute) == value
+
+
+def test_leases_follow_the_time_outs() -> None:
+    """Who gives a slow origin more time need not think of leases (invariant I3)."""
+    lock = translated(timeouts={"select": "20s", "perform": "30s", "settle": "40s"}).lock
+    assert (lock.read, lock.write) == (25, 75)
+
+
+@pytest.mark.parametrize(
+    ("keys", "name"),
+    [({}, PATH), ({"methods": ("PUT", "DELETE")}, f"DELETE PUT {PATH}"), ({"name": "n", "methods": ("PUT",)}, "n")],
+)
+def test_a_route_without_a_name_gets_one(keys: dict[str, Any], name: str) -> None:
+    """Routes for different methods of one path are told apart."""
+    assert route_name(RouteSection.model_validate({"path": PATH, **keys})) == name
+
+
+def test_every_route_key_is_translated() -> None:
+    """No key of a route is accepted and then forgotten: each has a row in the table above, or is the path."""
+    (table,) = [mark for mark in test_each_key_arrives.pytestmark if mark.name == "parametrize"]
+    assert {key for keys, _, _ in table.args[1] for key in keys} == set(RouteSection.model_fields) - {"path"}
+    assert "routes" in Document.model_fields

@@ -1,0 +1,134 @@
+"""The sentences about mistakes."""
+
+import pytest
+
+from proxy.config.validation import validate
+from proxy.config.yaml_source import Value, parse
+
+
+def said(text: str) -> list[str]:
+    """Return the sentences about what is wrong in a text, an upstream given."""
+    tree = parse(text, "f")
+    values: dict[str, Value] = {"upstream": "http://o", **tree.values}
+    return [mistake.message for mistake in validate(values, tree.spots, set()).mistakes]
+
+
+def in_route(line: str) -> str:
+    """Return the one sentence about a line in a route."""
+    (sentence,) = said(f"routes:\n  - path: /a\n    {line}")
+    return sentence
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("gaurd: enforce", "unknown key; did you mean guard?"),
+        ("missing-status: 428", "unknown key; did you mean missing_status?"),
+        ("Require: none", "unknown key; did you mean require?"),
+        ("inject: off", "unknown key"),
+        ("accept_tags: strict", "unknown key"),
+        ("trust: 1s", "unknown key"),
+        ("timeouts: {selct: 1s}", "unknown key; did you mean select?"),
+        ("timeouts: {conect: 1s}", "unknown key; did you mean connect?"),
+        ("guard: of", "found \"of\"; expected 'enforce' or 'off'; did you mean 'off'?"),
+        ("guard: report", "found \"report\"; expected 'enforce' or 'off'"),
+        (
+            "guard: off",
+            "found false, which is how YAML reads a bare off; expected 'enforce' or 'off'; write \"off\" in quotes",
+        ),
+        ("guard: no", "found false, which is how YAML reads a bare no; expected 'enforce' or 'off'"),
+        ("guard: true", "found true; expected 'enforce' or 'off'"),
+        ("guard:", "found nothing; expected 'enforce' or 'off'"),
+        ("guard: [off]", "found a list; expected 'enforce' or 'off'"),
+        ('missing_status: "428"', 'found "428"; expected 428, 400 or 403; write 428 without quotes'),
+        ('missing_status: "8"', 'found "8"; expected 428, 400 or 403'),
+        ("missing_status: 429", "found the number 429; expected 428, 400 or 403"),
+        ("missing_status: 0654", "found the number 428, which is how YAML reads a bare 0654; expected 428, 400 or 403"),
+        ("absent_status: forwards", "found \"forwards\"; expected 412, 404 or 'forward'; did you mean 'forward'?"),
+        (
+            "name: 010",
+            (
+                "found the number 8, which is how YAML reads a bare 010; expected a name; "
+                'to mean the text, write "010" in quotes'
+            ),
+        ),
+        ("name: 42", 'found the number 42; expected a name; to mean the text, write "42" in quotes'),
+        (
+            "name: 2026-01-02",
+            (
+                "found a date, which is how YAML reads a bare 2026-01-02; expected a name; "
+                'to mean the text, write "2026-01-02" in quotes'
+            ),
+        ),
+        (
+            "methods: [NO]",
+            (
+                "found false, which is how YAML reads a bare NO; expected a method such as PUT; "
+                'to mean the text, write "NO" in quotes'
+            ),
+        ),
+        ("methods: PUT", 'found "PUT"; expected a list'),
+        ("methods: []", "found a list; expected at least one method; leave the key out for all of them"),
+        ("state: [/a]", "found a list; expected a path template such as /wiki/{id}"),
+        ("lock: 5s", 'found "5s"; expected a mapping of keys'),
+        ("lock: {waiters: 0}", "found the number 0; expected at least 1"),
+        ("lock: {waiters: '8'}", 'found "8"; expected a whole number in plain digits; write 8 without quotes'),
+        ("lock: {waiters: 1.5}", "found the number 1.5; expected a whole number in plain digits"),
+        (
+            "lock: {waiters: 010}",
+            "found the number 8, which is how YAML reads a bare 010; expected a whole number in plain digits",
+        ),
+        (
+            "timeouts: {select: 1:30}",
+            "found the number 90, which is how YAML reads a bare 1:30; expected a duration such as 250ms, 5s or 1m",
+        ),
+        (
+            "timeouts: {select: 5}",
+            "found the number 5; expected a duration such as 250ms, 5s or 1m; a bare number has no unit: write 5s",
+        ),
+        (
+            "limits: {mint: 65536}",
+            (
+                "found the number 65536; expected a size such as 512B, 64KiB or 8MiB; "
+                "a bare number has no unit: write 64KiB"
+            ),
+        ),
+    ],
+)
+def test_a_sentence_says_found_expected_and_what_to_write(line: str, sentence: str) -> None:
+    """Each kind of mistake has its own words, with advice where that is certain."""
+    assert in_route(line) == sentence
+
+
+def test_a_required_key_is_explained() -> None:
+    """Who has no upstream learns what it is and how else to give it."""
+    (mistake,) = validate({}, {}, set()).mistakes
+    assert mistake.message == (
+        "this key is required, here or as --upstream or IFMATCH_UPSTREAM: "
+        "The origin server: http://host[:port], https://host[:port] or unix:/path."
+    )
+    assert in_route("etag: {}\n  - name: b").startswith("this key is required: Which targets")
+
+
+@pytest.mark.parametrize("value", ["0123", "[secret0123]", "off", "{secret: 0123}"])
+def test_the_tag_key_is_never_repeated(value: str) -> None:
+    """Not even when it is wrong: messages end in logs."""
+    (sentence,) = said(f"tag_key: {value}")
+    assert sentence.startswith("found a value (not shown); expected text")
+    assert "0123" not in sentence
+
+
+def test_a_password_in_an_address_is_not_repeated() -> None:
+    """The scheme is enough to find the line."""
+    (sentence,) = said("store: redis://:secret@host/0")
+    assert sentence == 'found "redis://..." (not shown in full); only memory:// is available in this version'
+
+
+def test_what_a_variable_held_is_not_repeated() -> None:
+    """The text of the file is, since the variable may hold a secret."""
+    tree = parse("unmatched: ${X}", "f")
+    values = {"upstream": "http://o", "unmatched": "guardian"}
+    (mistake,) = validate({**values}, tree.spots, set()).mistakes
+    assert mistake.message == (
+        "found \"${X}\", and what it stands for does not fit; expected 'relay', 'guard' or 'reject'"
+    )
