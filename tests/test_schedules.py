@@ -4,9 +4,11 @@ A lost update here is exact: the origin server applied a write whose If-Match na
 overwrote. Each mutant lacks one part; the schedules must find the loss, or they would find nothing.
 """
 
+import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
@@ -225,3 +227,22 @@ def test_a_forged_memory_never_permits(current: bytes) -> None:
     world.stage.run([])
     assert world.succeeded() == []
     assert world.origin.log == []
+
+
+def test_the_documented_table_is_what_was_counted() -> None:
+    """docs/guarantees.md shows how many schedules there are and how many lose an update, as counted here."""
+    rows = [("the guard", scenario, Gateway) for scenario in SCENARIOS]
+    rows += [(_words(mutant.__name__), scenario, mutant) for mutant, scenario in MUTANTS]
+    counted = ["| gateway | two writers, and | schedules | with a lost update |", "| --- | --- | --- | --- |"]
+    for name, scenario, gateway in rows:
+        played = worlds(scenario, gateway)
+        lost = sum(bool(world.lost()) for world in played)
+        counted.append(f"| {name} | {_words(scenario.__name__)} | {len(played)} | {lost} |")
+    document = (Path(__file__).parents[1] / "docs" / "guarantees.md").read_text("utf-8")
+    shown = document.split("<!-- schedules: begin -->")[1].split("<!-- schedules: end -->")[0]
+    assert shown.strip().splitlines() == counted
+
+
+def _words(name: str) -> str:
+    """Return the words of a name: `WithoutLock` and `same_tag` as people write them."""
+    return re.sub(r"(?<!^)([A-Z])", r" \1", name).replace("_", " ").lower()

@@ -27,7 +27,7 @@ I2   What is remembered may save work or refuse; it never permits a write. A ref
      tests/gateway/test_writing.py::test_a_storm_costs_a_bounded_number_of_selections
 I3   The lease in its write phase lasts at least the perform timeout, the settle time and a margin; a configuration that
      says otherwise is refused.
-     tests/config/test_translate.py::test_a_write_lease_shorter_than_the_write_is_refused
+     tests/config/test_combinations.py::test_a_write_lease_outlasts_the_write
      tests/adapters/memory/test_lock.py::test_confirm_re_arms_for_the_write_phase
 I4   Outcome unknown: the lease is abandoned, not released. It lapses after the time for which the origin server may
      still apply the write.
@@ -59,7 +59,7 @@ The rooms
 ---------
 Grammar    `fields`, `entity_tag`, `http_date`, `ranges`, `target`, `address`
 Values     `message`, `representation`, `verdict`
-Rules      `admission` (what is let in at all), `forwarding` (what a gateway adds and drops), `template` and `route` (what
+Rules      `admission` (what is let in at all), `forwarding` (what a gateway adds and drops), `template`, `route` (what
            is guarded and how), `selecting` (what is asked), `canonical` and `minting` (what a state is called),
            `preconditions` (what a request demands of it), `presenting` (what is answered from it)
 """

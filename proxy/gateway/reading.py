@@ -41,27 +41,18 @@ class Reading:
 
     def identify(self, request: Request) -> Plan:
         """Say what is to be done with a request, and by which route."""
-        match = self._routes.match(request.method, request.target)
-        if match is None:
-            rejects = self._routes.unmatched is Unmatched.REJECT
-            return Plan(Kind.REJECT if rejects else Kind.RELAY, None)
-        if match.route.guard is Guard.OFF or request.method == "OPTIONS":
-            return Plan(Kind.RELAY, match)
-        if request.safe:
-            # A tag of what `state` does not name would guard nothing; such a view is shown as it comes.
-            return Plan(Kind.OBSERVE if match.route.state is None else Kind.RELAY, match)
-        return Plan(Kind.RELAY if _passes_unlocked(request, match.route) else Kind.GUARD, match)
+        return plan(self._routes, request)
 
     async def relay(
         self,
         request: Request,
         content: Content | None,
-        plan: Plan,
+        planned: Plan,
         journal: Journal,
         interim: InterimListener | None = None,
     ) -> Answer:
         """Pass a request on as it is, and its answer back as it comes."""
-        route = None if plan.match is None else plan.match.route
+        route = None if planned.match is None else planned.match.route
         timeouts = Timeouts() if route is None else route.timeouts
         budget = Budget(timeouts.connect, timeouts.relay)
         with journal.step(Step.RELAY):
@@ -77,9 +68,9 @@ class Reading:
             response = presenting.untagged(response, route.rules)
         return Answer(None, response, reply)
 
-    async def observe(self, request: Request, plan: Plan, journal: Journal) -> Answer:
+    async def observe(self, request: Request, planned: Plan, journal: Journal) -> Answer:
         """Answer a GET or HEAD on a guarded resource from its current representation."""
-        match = matched(plan)
+        match = matched(planned)
         rules = match.route.rules
         conditions = Preconditions.parse(request.fields)
         selection = await self.select(request, match, journal, revalidate=False)
@@ -87,7 +78,7 @@ class Reading:
         if not isinstance(selected, Representation) or selection.validator is None:
             if isinstance(selected, Opaque) and selected.why is Opacity.TOO_LARGE and "range" in request.fields:
                 await selection.aclose()
-                return await self.relay(request, None, plan, journal)
+                return await self.relay(request, None, planned, journal)
             return Answer(None, presenting.untagged(selected.response, rules), selection.rest)
         verdict = preconditions.evaluate(request.method, conditions, selection.validator)
         whole = presenting.tagged(selected.response, selection.validator, rules)
@@ -133,6 +124,19 @@ class Reading:
         response = Response(reply.status, reply.fields, content)
         validator = self._minter.mint(match.tag_key, response, match.route.rules)
         return Selection(classify(response, whole=True), validator, None)
+
+
+def plan(routes: Routes, request: Request) -> Plan:
+    """Say what is to be done with a request under these routes."""
+    match = routes.match(request.method, request.target)
+    if match is None:
+        return Plan(Kind.REJECT if routes.unmatched is Unmatched.REJECT else Kind.RELAY, None)
+    if match.route.guard is Guard.OFF or request.method == "OPTIONS":
+        return Plan(Kind.RELAY, match)
+    if request.safe:
+        # A tag of what `state` does not name would guard nothing; such a view is shown as it comes.
+        return Plan(Kind.OBSERVE if match.route.state is None else Kind.RELAY, match)
+    return Plan(Kind.RELAY if _passes_unlocked(request, match.route) else Kind.GUARD, match)
 
 
 def _passes_unlocked(request: Request, route: Route) -> bool:
