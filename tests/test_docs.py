@@ -44,7 +44,7 @@ def test_every_yaml_block_loads(document: Path, tmp_path: Path) -> None:
 def yaml_blocks(document: Path) -> list[tuple[str, list[str]]]:
     """Return each YAML block with the mistakes that the document says it has."""
     fenced = [(match[1], match[2]) for match in BLOCK.finditer(document.read_text("utf-8"))]
-    following = [*fenced[1:], ("", "")]
+    following = [*fenced, ("", "")][1:]
     return [
         (text, shown.splitlines() if then == "text" else [])
         for (language, text), (then, shown) in zip(fenced, following, strict=True)

@@ -51,7 +51,7 @@ I9   Every unsafe request on a guarded resource takes the lock, preconditions or
      tests/gateway/test_reading.py::test_each_request_has_one_kind
      tests/gateway/test_writing.py::test_a_write_without_preconditions_takes_the_lock_and_asks_nothing
 I10  No lock is held or awaited while a client is still sending.
-     tests/server/test_handling.py::test_no_lock_is_awaited_while_a_client_is_still_sending
+     tests/server/test_handling.py::test_no_lock_is_awaited_while_a_client_sends
 I11  The tag returned after a write is minted from a selection inside the lock; otherwise it may be the next writer's.
      tests/gateway/test_writing.py::test_the_tag_after_a_write
 

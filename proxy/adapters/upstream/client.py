@@ -1,0 +1,108 @@
+"""The port's `Upstream` over HTTP/1.1: which connection a request takes, and how often it is sent.
+
+What lives here: the policy of `ports.Purpose` and the outcome of a try. A write is sent at most once, always on a
+connection of its own: on one that was used before, silence could mean that the origin server never saw the write.
+"""
+
+import asyncio
+import ssl
+
+from proxy.adapters.upstream.connection import Connection
+from proxy.adapters.upstream.exchange import exchange
+from proxy.adapters.upstream.opening import open_connection
+from proxy.adapters.upstream.pool import Pool
+from proxy.adapters.upstream.reply import HttpReply
+from proxy.adapters.upstream.response import HungUp
+from proxy.adapters.upstream.sending import Outgoing, prepare
+from proxy.core.address import Origin
+from proxy.core.message import Request
+from proxy.errors import NotSent, Unanswered
+from proxy.ports import Budget, Content, InterimListener, Purpose, Reply
+
+POOL_SIZE = 64
+"""Idle connections kept, unless told otherwise."""
+IDLE = 15.0
+"""Seconds an idle connection is kept, unless told otherwise."""
+
+
+class HttpUpstream:
+    """Fulfils `ports.Upstream`.
+
+    At most `pool_size` idle connections are kept, each for `idle` seconds; those in use are as many as requests.
+    `ssl_context` replaces the default one, which verifies the certificate against the system's authorities.
+    """
+
+    def __init__(
+        self,
+        origin: Origin,
+        *,
+        pool_size: int = POOL_SIZE,
+        idle: float = IDLE,
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:
+        self._origin = origin
+        self._tls = (ssl_context or ssl.create_default_context()) if origin.tls else None
+        self._pool = Pool(pool_size, idle)
+
+    async def aclose(self) -> None:
+        """Close the idle connections and take no further request. One in use is closed with its reply."""
+        await self._pool.aclose()
+
+    async def send(
+        self,
+        request: Request,
+        content: Content | None,
+        *,
+        purpose: Purpose,
+        budget: Budget,
+        interim: InterimListener | None = None,
+    ) -> Reply:
+        """Send the request and return its reply once the final head has arrived; see `ports.Upstream.send`.
+
+        Raised besides what the port says: whatever the content or the listener raises, once the connection is
+        closed.
+        """
+        if self._pool.closed:
+            raise NotSent("The proxy has closed its connections to the origin server.")
+        deadline = asyncio.get_running_loop().time() + budget.answer
+        outgoing = await self._prepare(request, content, purpose, deadline)
+        repeatable = purpose is not Purpose.PERFORM and request.safe and outgoing.rest is None
+        connection = self._pool.take() if repeatable else None
+        if connection is None:
+            return await self._send_afresh(outgoing, budget.connect, deadline, interim)
+        try:
+            return await self._send_on(connection, outgoing, deadline, interim)
+        except HungUp:
+            return await self._send_again(outgoing, budget.connect, deadline, interim)
+
+    async def _prepare(self, request: Request, content: Content | None, purpose: Purpose, deadline: float) -> Outgoing:
+        limit = asyncio.timeout_at(deadline)
+        try:
+            async with limit:
+                return await prepare(request, content, self._origin.authority, purpose)
+        except TimeoutError as error:
+            if not limit.expired():  # the content's own
+                raise
+            raise NotSent("The request content could not be read in time.", timed_out=True) from error
+
+    async def _send_afresh(
+        self, outgoing: Outgoing, connect: float, deadline: float, interim: InterimListener | None
+    ) -> Reply:
+        left = deadline - asyncio.get_running_loop().time()
+        connection = await open_connection(self._origin, self._tls, min(connect, left))
+        return await self._send_on(connection, outgoing, deadline, interim)
+
+    async def _send_again(
+        self, outgoing: Outgoing, connect: float, deadline: float, interim: InterimListener | None
+    ) -> Reply:
+        """Send a safe request for the second and last time."""
+        try:
+            return await self._send_afresh(outgoing, connect, deadline, interim)
+        except NotSent as failure:  # this time; the first time it was
+            raise Unanswered(failure.detail, timed_out=failure.timed_out) from failure
+
+    async def _send_on(
+        self, connection: Connection, outgoing: Outgoing, deadline: float, interim: InterimListener | None
+    ) -> Reply:
+        answered = await exchange(connection, outgoing, deadline, interim)
+        return HttpReply(answered, connection, pool=self._pool if answered.whole else None, deadline=deadline)

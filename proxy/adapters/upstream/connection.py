@@ -1,0 +1,185 @@
+"""One connection to the origin server: bytes in, bytes out, back-pressure both ways.
+
+What lives here: the asyncio protocol and its transport. It carries one exchange at a time and never decides about a
+second one; `pool` and `client` do.
+"""
+
+import asyncio
+import os
+import select
+import ssl
+from typing import cast
+
+from proxy.adapters.upstream.response import IncomingResponse
+
+MAX_BUFFERED = 256 * 1024
+"""Bytes of response content that may wait here before reading pauses."""
+_RESUME_AT = MAX_BUFFERED // 2
+_SALVAGE_AT_ONCE = 64 * 1024
+
+
+class Connection(asyncio.Protocol):
+    """A transport and the response that arrives on it."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._response: IncomingResponse | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._writable = asyncio.Event()
+        self._writable.set()
+        self._lost = asyncio.Event()
+        self._paused = False
+
+    # What asyncio calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Pass on what arrived. Bytes that answer no request make the connection worthless."""
+        if self._response is None:
+            self.abort()
+            return
+        self._response.feed(data)
+        if self._response.failure is not None:
+            self.abort()
+        elif self._response.buffered > MAX_BUFFERED and not self._transport.is_closing():
+            self._paused = True
+            self._transport.pause_reading()
+        self.wake()
+
+    def eof_received(self) -> None:
+        """Note the end that the origin server made."""
+        if self._response is not None:
+            self._response.end(clean=self._said_goodbye())
+        self.abort()  # without a peer to read it, what is left to send would keep the socket open
+        self.wake()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Note the end, whichever it was, and let everyone who waits go on."""
+        if self._response is not None:
+            if exc is not None:
+                self._salvage(self._response)
+            self._response.end(clean=False)
+        self._writable.set()
+        self._lost.set()
+        self.wake()
+
+    def pause_writing(self) -> None:
+        """Make whoever sends wait."""
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        """Let whoever sends go on."""
+        self._writable.set()
+
+    # What an exchange calls.
+
+    @property
+    def open(self) -> bool:
+        """Tell whether the connection is, as far as is known here, open."""
+        return not self._transport.is_closing()
+
+    @property
+    def quiet(self) -> bool:
+        """Tell whether the connection is open and nothing, an end included, waits to be read."""
+        if self._transport.is_closing():
+            return False
+        poll = select.poll()
+        poll.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
+        return not poll.poll(0)
+
+    @property
+    def flushed(self) -> bool:
+        """Tell whether the operating system has taken all that was written."""
+        return self._transport.get_write_buffer_size() == 0
+
+    def expect(self, method: str) -> IncomingResponse:
+        """Begin an exchange: what arrives from now on answers a request of that method."""
+        self._response = IncomingResponse(method)
+        return self._response
+
+    def rest(self) -> None:
+        """End an exchange whose response is complete: what arrives from now on answers nothing."""
+        self._response = None
+        self._resume()
+
+    def write(self, data: bytes) -> None:
+        """Hand bytes to the transport; they count as sent."""
+        if not self._transport.is_closing():
+            self._transport.write(data)
+
+    async def deliver(self, data: bytes) -> None:
+        """Write, and wait until the origin server keeps up."""
+        self.write(data)
+        await asyncio.sleep(0)  # lets an early answer be read although the content never makes us wait
+        await self._writable.wait()
+
+    async def changed(self) -> None:
+        """Wait until something arrived, the connection ended, or `wake` was called."""
+        self._waiter = self._loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def wake(self) -> None:
+        """Let the one who awaits `changed` look again."""
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def take(self) -> bytes | None:
+        """Return the next piece of response content, None when there is none now."""
+        if self._response is None:
+            return None
+        piece = self._response.take()
+        if self._response.buffered <= _RESUME_AT:
+            self._resume()
+        return piece
+
+    def abort(self) -> None:
+        """Close at once; what was not sent yet is dropped."""
+        self._transport.abort()
+
+    def close(self) -> None:
+        """Close an idle connection in the orderly way: TLS says goodbye."""
+        self._transport.close()
+
+    async def wait_closed(self) -> None:
+        """Wait until a connection that is being closed is closed."""
+        await self._lost.wait()
+
+    def _resume(self) -> None:
+        if self._paused and not self._transport.is_closing():
+            self._transport.resume_reading()
+        self._paused = False
+
+    def _said_goodbye(self) -> bool:
+        """Tell whether TLS, where there is any, was ended by the peer and not cut (close_notify, RFC 8446 §6.1).
+
+        asyncio reports both alike. Anyone on the way can cut a connection, and pass the start of content for all of it.
+        """
+        tls: ssl.SSLObject | None = self._transport.get_extra_info("ssl_object")
+        try:
+            return tls is None or tls.read(1) == b""
+        except ssl.SSLZeroReturnError:
+            return True
+        except ssl.SSLError:
+            return False
+
+    def _salvage(self, response: IncomingResponse) -> None:
+        """Read what the origin server sent before it reset the connection.
+
+        An origin server that refuses an upload often answers and closes without reading the rest. Our next write
+        then fails, and asyncio drops the transport with the answer still unread in the socket. Without it a plain
+        413 would become an unknown outcome. Not over TLS: the bytes there need the session, which is gone.
+        """
+        if self._transport.get_extra_info("ssl_object") is not None:
+            return
+        try:
+            descriptor = self._transport.get_extra_info("socket").fileno()
+            while data := os.read(descriptor, _SALVAGE_AT_ONCE):
+                response.feed(data)
+        except OSError:
+            return  # nothing more to be had, which is how it always ends

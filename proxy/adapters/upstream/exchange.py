@@ -1,0 +1,111 @@
+"""One request and the final head of its response, on one connection.
+
+What lives here: sending and reading at the same time, and stopping both whatever happens. Which connection it is,
+and whether there is a second try, is the room `client`.
+"""
+
+import asyncio
+from dataclasses import dataclass
+
+from proxy.adapters.upstream.connection import Connection
+from proxy.adapters.upstream.head import Head
+from proxy.adapters.upstream.response import IncomingResponse
+from proxy.adapters.upstream.sending import Outgoing, stream
+from proxy.errors import NotSent, Unanswered
+from proxy.ports import Content, InterimListener
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A request whose final head has arrived. `whole` tells whether all of the request had been sent by then."""
+
+    head: Head
+    response: IncomingResponse
+    whole: bool
+
+
+async def exchange(
+    connection: Connection, outgoing: Outgoing, deadline: float, interim: InterimListener | None
+) -> Answered:
+    """Send a request and return as soon as the final head has arrived.
+
+    `deadline` is in the loop's time. Whatever is raised, the connection is closed then. Raised: `errors.NotSent` when
+    the connection ended, or the time was over, before anything was sent; `errors.Unanswered` when no final head
+    came; whatever the content or the listener raises.
+    """
+    limit = asyncio.timeout_at(deadline)
+    try:
+        async with limit:
+            return await _exchange(connection, outgoing, deadline, interim)
+    except TimeoutError as error:
+        connection.abort()
+        if not limit.expired():  # the content's own
+            raise
+        raise Unanswered("The origin server did not answer in time.", timed_out=True) from error
+    except BaseException:
+        connection.abort()
+        raise
+
+
+async def _exchange(
+    connection: Connection, outgoing: Outgoing, deadline: float, interim: InterimListener | None
+) -> Answered:
+    if asyncio.get_running_loop().time() >= deadline:
+        raise NotSent("The time for an answer was over before the request could be sent.", timed_out=True)
+    if not connection.open:
+        raise NotSent("The origin server closed the connection before the request could be sent.")
+    response = connection.expect(outgoing.method)
+    connection.write(outgoing.opening)
+    if outgoing.rest is None:
+        head = await _final_head(connection, response, None, interim)
+        return Answered(head, response, whole=connection.flushed)
+    return await _stream_until_head(connection, response, outgoing.rest, interim)
+
+
+async def _stream_until_head(
+    connection: Connection, response: IncomingResponse, content: Content, interim: InterimListener | None
+) -> Answered:
+    """Send content until it is all sent or the final head arrives (RFC 9112 §9.5)."""
+    sender = asyncio.create_task(stream(content, connection))
+    sender.add_done_callback(lambda _: connection.wake())
+    try:
+        head = await _final_head(connection, response, sender, interim)
+        sent = sender.done() and not sender.cancelled() and sender.exception() is None
+        return Answered(head, response, whole=sent and connection.flushed)
+    finally:
+        await _stop(sender)
+
+
+async def _final_head(
+    connection: Connection,
+    response: IncomingResponse,
+    sender: asyncio.Task[None] | None,
+    interim: InterimListener | None,
+) -> Head:
+    """Wait for the final head; raise what makes it impossible."""
+    while True:
+        while (told := response.take_interim()) is not None:
+            if interim is not None:
+                interim(*told)
+        if response.head is not None:
+            return response.head
+        if response.failure is not None:
+            raise response.failure
+        if sender is not None and sender.done():
+            sender.result()
+        await connection.changed()
+
+
+async def _stop(sender: asyncio.Task[None]) -> None:
+    """End the sender and see it ended, also when cancelled meanwhile: it uses content that belongs to someone else."""
+    sender.cancel()
+    cancelled: asyncio.CancelledError | None = None
+    while not sender.done():
+        try:
+            await asyncio.wait([sender])
+        except asyncio.CancelledError as again:
+            cancelled = again
+    if not sender.cancelled():
+        sender.exception()  # seen: either it was raised already, or an answer made it irrelevant
+    if cancelled is not None:
+        raise cancelled

@@ -1,0 +1,110 @@
+"""Commands that only say something: `check`, `explain`, `schema`, `version`. Nothing is started or asked."""
+
+import json
+import os
+import platform
+import sys
+from importlib import metadata
+from typing import TextIO
+from urllib.parse import urlsplit
+
+from proxy import __version__
+from proxy.config import ConfigurationError, Settings, load
+from proxy.config.schema import schema as schema_document
+from proxy.core.admission import admit
+from proxy.core.fields import Fields
+from proxy.core.message import Request
+from proxy.core.route import Guard, Match
+from proxy.errors import Failure
+from proxy.gateway import Kind, Plan
+from proxy.gateway.reading import plan
+
+_NOBODY = Fields([("Host", "explain.invalid")])
+
+
+def settings_or_mistakes(config: str | None, flags: dict[str, str]) -> Settings | None:
+    """Load a configuration; None after having listed its mistakes on standard error."""
+    try:
+        return load(config, flags=flags, environ=os.environ)
+    except ConfigurationError as fault:
+        for problem in fault.problems:
+            print(problem, file=sys.stderr)
+        return None
+
+
+def check(config: str, out: TextIO) -> int:
+    """List every mistake of a configuration: 0 when there is none, else 2."""
+    settings = settings_or_mistakes(config, {})
+    if settings is None:
+        return 2
+    count = len(settings.routes.routes)
+    print(f"{config}: good: {count} route{'' if count == 1 else 's'}, upstream {settings.upstream.authority}", file=out)
+    return 0
+
+
+def explain(config: str, method: str, url: str, out: TextIO) -> int:
+    """Say what would be done with a request that carries no preconditions."""
+    settings = settings_or_mistakes(config, {})
+    if settings is None:
+        return 2
+    try:
+        request = Request(method, admit(method, _target(url), (1, 1), _NOBODY), _NOBODY)
+        planned = plan(settings.routes, request)
+    except Failure as failure:
+        print(f"refused     {failure.detail}", file=out)
+        return 1
+    for name, text in _explanation(planned):
+        print(f"{name:<11} {text}", file=out)
+    return 0
+
+
+def schema(out: TextIO) -> int:
+    """Print the JSON Schema of the configuration."""
+    print(json.dumps(schema_document(), indent=2), file=out)
+    return 0
+
+
+def version(out: TextIO) -> int:
+    """Print the version of the program and of what it stands on."""
+    parts = [f"{name} {metadata.version(name)}" for name in ("aiohttp", "httptools", "pydantic")]
+    print(f"ifmatch {__version__} (Python {platform.python_version()}, {', '.join(parts)})", file=out)
+    return 0
+
+
+def _target(url: str) -> str:
+    """Return the request target of a URL or of a path, its bytes one a character."""
+    parts = urlsplit(url)
+    if parts.scheme and parts.netloc:
+        url = url.split(parts.netloc, 1)[1] or "/"
+    return url.encode().decode("latin-1")
+
+
+def _explanation(planned: Plan) -> list[tuple[str, str]]:
+    match = planned.match
+    if match is None:
+        return [("route", "none"), ("done", _DONE[planned.kind])]
+    lines = [("route", match.route.name), ("done", _DONE[planned.kind])]
+    if match.route.guard is Guard.OFF or planned.kind is Kind.RELAY:
+        return lines
+    lines += [("tag key", match.tag_key), ("asks", f"GET {match.state_target.raw}")]
+    return lines + (_of_write(match) if planned.kind is Kind.GUARD else [])
+
+
+_DONE = {
+    Kind.RELAY: "relayed, streamed, untouched",
+    Kind.OBSERVE: "answered from a selection, with a tag",
+    Kind.GUARD: "forwarded only if its preconditions hold, under the lock",
+    Kind.REJECT: "refused with 404",
+}
+
+
+def _of_write(match: Match) -> list[tuple[str, str]]:
+    route = match.route
+    required = {"none": "nothing", "existing": "If-Match, where a representation exists", "always": "If-Match"}
+    return [
+        ("lock", match.lock_key),
+        ("requires", f"{required[route.policy.require.value]} (else {route.missing_status})"),
+        ("says after", f"the new tag: {route.etag_on_write.value}"),
+        ("waits", f"{route.lock.wait:g} s for the lock, {route.timeouts.perform:g} s for the answer"),
+        ("holds", f"{route.lock.write:g} s at most, if the answer never comes"),
+    ]

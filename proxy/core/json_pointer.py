@@ -1,0 +1,81 @@
+"""JSON Pointers (RFC 6901) that may hold a wildcard, and the removal of what they name.
+
+What lives here: how a place in a JSON document is named, and nothing about what a document is or means.
+
+The token `*` stands for every member of an object and every item of an array; a member literally named `*` cannot be
+named alone. An array index is a token like a member name, with no leading zero, and counts from 0 in the array as
+received: it means the same whatever the other pointers remove. The items behind a removed one close up.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+Container = dict[str, "Json"] | list["Json"]
+Json = Container | str | bool | None
+"""A JSON document. A number is a `str` too: how its reader tells the two apart is the reader's business."""
+
+CONTAINER: Final = (dict, list)
+"""For `isinstance`."""
+
+Pointers = dict[str, "Pointers"]
+"""Pointers as one tree of their tokens; where nothing follows, a pointer ends."""
+
+_POINTER: Final = re.compile(r"(?:/(?:[^/~]|~[01])*)+")
+
+
+def parse(pointers: Iterable[str]) -> Pointers:
+    """Read pointers. Raised when one is malformed or names everything in a document: `ValueError`."""
+    tree: Pointers = {}
+    for tokens in sorted(map(_tokens, pointers)):
+        node = tree
+        for token in tokens:
+            if node.get(token) == {}:
+                break  # a shorter pointer covers this one
+            node = node.setdefault(token, {})
+    return tree
+
+
+def _tokens(pointer: str) -> tuple[str, ...]:
+    """Return the reference tokens, unescaped in the order that RFC 6901 §4 asks for."""
+    if pointer in {"", "/*"}:
+        raise ValueError(f"JSON Pointer {pointer!r} names the whole document; nothing would be left")
+    if _POINTER.fullmatch(pointer) is None:
+        raise ValueError(f"JSON Pointer {pointer!r} must be tokens that begin with '/', with '~' written ~0 or ~1")
+    return tuple(token.replace("~1", "/").replace("~0", "~") for token in pointer[1:].split("/"))
+
+
+def leave_out(document: Json, pointers: Pointers) -> None:
+    """Remove what the pointers name, in place. One that names nothing is no error."""
+    if pointers and isinstance(document, CONTAINER):
+        _leave_out(document, [pointers])
+
+
+def _leave_out(container: Container, nodes: list[Pointers]) -> None:
+    """Remove what all the `nodes` that lead here name; several do where wildcards and names meet."""
+    every = [node["*"] for node in nodes if "*" in node]
+    if not all(every):
+        container.clear()
+        return
+    tokens = {token for node in nodes for token in node} - {"*"}
+    named = {token: [node[token] for node in nodes if token in node] for token in tokens}
+    for token, inner in _inner(container):
+        below = every + named.get(token, [])
+        if below and all(below):
+            _leave_out(inner, below)
+    _remove(container, {token for token, below in named.items() if not all(below)})
+
+
+def _inner(container: Container) -> list[tuple[str, Container]]:
+    """Return the objects and arrays directly in `container`, each with its token."""
+    if isinstance(container, dict):
+        return [(name, item) for name, item in container.items() if isinstance(item, CONTAINER)]
+    return [(str(index), item) for index, item in enumerate(container) if isinstance(item, CONTAINER)]
+
+
+def _remove(container: Container, tokens: set[str]) -> None:
+    if isinstance(container, dict):
+        for token in tokens & container.keys():
+            del container[token]
+    elif tokens:
+        container[:] = [item for index, item in enumerate(container) if str(index) not in tokens]

@@ -1,0 +1,208 @@
+"""Routes: which resources are guarded, under which rules, and what a request's target means there.
+
+What lives here: the values of a route with their defaults, and which route a request takes. What must not: how a path
+is compared with a template (`template`), where the values come from (the configuration), and what is done with them.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final
+
+from proxy.core import target as request_target
+from proxy.core.minting import TagRules
+from proxy.core.preconditions import Policy
+from proxy.core.target import Target
+from proxy.core.template import Template, require_captured
+
+MARGIN: Final = 5.0
+"""Seconds by which a lease in its write phase outlasts all that the origin server may still do (invariant I3)."""
+
+_MIB: Final = 1024 * 1024
+
+
+class Guard(Enum):
+    """Whether a route is guarded."""
+
+    ENFORCE = "enforce"
+    OFF = "off"
+
+
+class Query(Enum):
+    """What the query of a target means."""
+
+    IGNORE = "ignore"
+    """Targets that differ in their query alone have one tag key."""
+    IDENTITY = "identity"
+    """The query is part of the tag key. Writers lock without it all the same."""
+
+
+class TagOnWrite(Enum):
+    """Whether the answer to a successful write carries the tag of the new state."""
+
+    NEVER = "never"
+    VERBATIM = "verbatim"
+    """Only a PUT after which the selected content is what was sent (RFC 9110 §9.3.4)."""
+    ALWAYS = "always"
+
+
+class UnconditionalPost(Enum):
+    """What becomes of a POST without preconditions (invariant I9)."""
+
+    RELAY = "relay"
+    LOCK = "lock"
+
+
+class Unmatched(Enum):
+    """What becomes of a request that no route matches."""
+
+    RELAY = "relay"
+    GUARD = "guard"
+    """It is guarded under the default rules."""
+    REJECT = "reject"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Sizes in bytes: of request content that is received, and of a representation that a tag is minted from."""
+
+    content: int = 64 * _MIB
+    mint: int = 8 * _MIB
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """How long a step may take, in seconds.
+
+    `settle` is how long the origin server may still apply a write after its answer was given up; it also bounds the
+    selection after a write.
+    """
+
+    connect: float = 2.0
+    receive: float = 30.0
+    select: float = 5.0
+    perform: float = 10.0
+    settle: float = 20.0
+    relay: float = 60.0
+
+
+def shortest_write_lease(timeouts: Timeouts) -> float:
+    """Return the least seconds that a lease in its write phase must last (invariant I3)."""
+    return timeouts.perform + timeouts.settle + MARGIN
+
+
+@dataclass(frozen=True, slots=True)
+class LockRules:
+    """How a resource is held: the longest wait and the lease's length in its two phases, in seconds.
+
+    `waiters` is how many requests may queue for one resource in one process.
+    """
+
+    wait: float = 10.0
+    read: float = 10.0
+    write: float = shortest_write_lease(Timeouts())
+    waiters: int = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The rules for the resources that a template names.
+
+    `methods` None means every method; GET stands for HEAD too. `state` names the resource whose representation guards
+    this one and whose lock its writers take; None means the target itself.
+
+    Raised on construction when `state` uses a name that `template` does not capture: `ValueError`.
+    """
+
+    name: str
+    template: Template
+    methods: frozenset[str] | None = None
+    guard: Guard = Guard.ENFORCE
+    state: Template | None = None
+    query: Query = Query.IGNORE
+    policy: Policy = field(default_factory=Policy)
+    missing_status: int = 428
+    rules: TagRules = field(default_factory=TagRules)
+    etag_on_write: TagOnWrite = TagOnWrite.VERBATIM
+    limits: Limits = Limits()
+    timeouts: Timeouts = Timeouts()
+    lock: LockRules = LockRules()
+    unconditional_post: UnconditionalPost = UnconditionalPost.RELAY
+
+    def __post_init__(self) -> None:
+        if self.state is not None:
+            require_captured(self.state, by=self.template)
+
+    def takes(self, method: str) -> bool:
+        """Tell whether the route is for this method. HEAD answers as GET does (RFC 9110 §9.3.2), so GET implies it."""
+        return self.methods is None or method in self.methods or (method == "HEAD" and "GET" in self.methods)
+
+    def covers(self, target: Target, coarse: Sequence[str]) -> bool:
+        """Tell whether the route is for this target, whose `coarse_segments` are `coarse`.
+
+        A guarded route is matched coarsely, since what escapes it may escape the guard. One that is not guarded is
+        matched as spelled, since what falls into it by its spelling escapes the guard of a later route.
+        """
+        return self.template.fits(coarse) and (self.guard is not Guard.OFF or self.template.spelled_by(target))
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A request's target under its route. `captures` are in raw spelling.
+
+    `state_target` is what is selected to learn the current state: the expanded `state`, which has no query, else the
+    request's own target, query included.
+    """
+
+    route: Route
+    target: Target
+    captures: Mapping[str, str]
+    state_target: Target = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "state_target", self._state_target())
+
+    def _state_target(self) -> Target:
+        state = self.route.state
+        return self.target if state is None else request_target.parse(state.expand(self.captures), None)
+
+    @property
+    def lock_key(self) -> str:
+        """The name under which the writers of the state exclude each other. The query is never part of it (I5)."""
+        return self.state_target.lock_key
+
+    @property
+    def tag_key(self) -> str:
+        """The resource name inside a minted tag. An empty query is none."""
+        key, query = self.state_target.key, self.state_target.query
+        return f"{key}?{query}" if query and self.route.query is Query.IDENTITY else key
+
+
+class Routes:
+    """All routes, in order: the first that matches is taken."""
+
+    __slots__ = ("routes", "unmatched")
+
+    def __init__(self, routes: Sequence[Route], unmatched: Unmatched = Unmatched.RELAY) -> None:
+        self.routes = tuple(routes)
+        self.unmatched = unmatched
+
+    def match(self, method: str, target: Target) -> Match | None:
+        """Return the match of the first route for this method and target; the asterisk-form has none.
+
+        Without such a route the default rules apply under `Unmatched.GUARD`, and there is no match otherwise.
+        """
+        if target.asterisk:
+            return None
+        coarse = target.coarse_segments
+        for route in self._candidates():
+            if route.takes(method) and route.covers(target, coarse):
+                return Match(route, target, route.template.captures(target))
+        return None
+
+    def _candidates(self) -> Iterable[Route]:
+        return (*self.routes, UNMATCHED) if self.unmatched is Unmatched.GUARD else self.routes
+
+
+UNMATCHED: Final = Route("unmatched", Template.parse("/{path...}"))
+"""The default rules, for every path."""

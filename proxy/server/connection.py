@@ -1,0 +1,224 @@
+"""A client's connection: aiohttp's protocol, with what it does badly or not at all done here.
+
+What lives here: the events of one connection (bytes, a half-close, its loss), and the answer to a message that cannot
+be parsed. What must not: a request that could be parsed; that is `proxy.server.handling`.
+
+What aiohttp 3.14.5 does by itself: it forgets content whose framing breaks (the reader waits for ever), drops the
+answer to a client that shuts its sending side, logs a traceback for every bad request, and echoes its bytes.
+"""
+
+import asyncio
+import struct
+from contextlib import suppress
+from dataclasses import dataclass
+from socket import AF_INET, AF_INET6, SO_LINGER, SOL_SOCKET
+from typing import TYPE_CHECKING, Any, Final
+
+from aiohttp import web
+from aiohttp.http import RawRequestMessage
+from aiohttp.http_exceptions import LineTooLong
+
+from proxy import problems
+from proxy.errors import BadFraming, ClientGone, Failure, MalformedRequest
+from proxy.problems import Situation
+from proxy.server.sent import Sent, parting
+
+if TYPE_CHECKING:
+    from aiohttp.streams import StreamReader
+
+    from proxy.server.listening import Listener
+
+_RESET: Final = struct.pack("ii", 1, 0)
+"""SO_LINGER on, for no time: closing then sends RST, which nobody can take for a clean end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a client is waited for, in seconds.
+
+    `keepalive`: between two requests. `head`: from the first byte of a request head to its last. `linger`: for a client
+    to read a last answer before the connection closes on what it still sends. `stall`: for it to take what is being
+    written. `silence`: without a byte written to a client that has shut its sending side, after which it is taken to
+    have left, since over TCP the two look alike.
+    """
+
+    keepalive: float = 75.0
+    head: float = 10.0
+    linger: float = 2.0
+    stall: float = 60.0
+    silence: float = 60.0
+
+
+class Connection(web.RequestHandler):
+    """One client connection. `gone` is done once it is lost."""
+
+    __slots__ = ("_arriving", "_deaf", "_ended", "_noise", "_timers", "_wire", "census", "gone", "patience")
+
+    def __init__(self, listener: "Listener", **settings: Any) -> None:
+        super().__init__(listener, **settings)
+        self.census = listener.census
+        self.patience = listener.patience
+        self.gone: asyncio.Future[None] = self._loop.create_future()
+        self._noise = listener.noise
+        self._wire: asyncio.Transport | None = None
+        self._arriving: StreamReader | None = None
+        self._ended = False
+        self._deaf = False
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+
+    @property
+    def peer(self) -> str | None:
+        """The client's IP address; None on a Unix socket."""
+        return self.peername[0] if isinstance(self.peername, tuple) else None
+
+    @property
+    def scheme(self) -> str:
+        """How the client reached us."""
+        return "http" if self.ssl_context is None else "https"
+
+    @property
+    def _idle(self) -> bool:
+        """Tell whether the next request is waited for, and no part of one is being answered."""
+        return self._waiter is not None and not self._waiter.done() and not self._messages
+
+    def can_go_on(self, request: web.BaseRequest) -> bool:
+        """Tell whether another request may follow this one: its content is over, and nobody wants to stop."""
+        more_may_come = not self._ended or bool(self._messages)
+        return request.keep_alive and request.content.is_eof() and more_may_come and not self.census.draining
+
+    def write_now(self, message: bytes) -> None:
+        """Write an interim response, if the client is still there."""
+        if self.transport is not None and not self.transport.is_closing():
+            self.transport.write(message)
+
+    async def linger(self) -> None:
+        """Shut our sending side and let the client read on, dropping what it sends (RFC 9112 §9.6).
+
+        Closing at once would make the kernel answer unread bytes with a reset, which can overtake the answer.
+        """
+        self._deaf = True
+        if self.transport is None or self.transport.is_closing():
+            return
+        self._resume_transport_reading()
+        if self.transport.can_write_eof():
+            with suppress(OSError):  # the client may be gone without our having heard of it yet
+                self.transport.write_eof()
+        await asyncio.wait([self.gone], timeout=self.patience.linger)
+
+    def retire(self) -> None:
+        """Close if idle (`draining.Retirable`)."""
+        if self._idle:
+            self.force_close()
+
+    def abort(self) -> None:
+        """Close at once, with a reset, so that a broken message is never taken for a whole one."""
+        if self._wire is None:
+            return
+        connected = self._wire.get_extra_info("socket")
+        if connected is not None and connected.family in {AF_INET, AF_INET6}:
+            connected.setsockopt(SOL_SOCKET, SO_LINGER, _RESET)
+        self._wire.abort()
+
+    # ------------------------------------------------------------------------------------------ events of the protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin, unless the server drains."""
+        self.census.enter(self)
+        super().connection_made(transport)
+        self._wire = self.transport
+        if self.census.draining:
+            self.force_close()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """End: wake whoever waits for this client."""
+        for timer in self._timers.values():
+            timer.cancel()
+        self._fail_content(ClientGone("The client closed its connection before its request was complete."))
+        super().connection_lost(exc)
+        self._wire = None
+        if not self.gone.done():
+            self.gone.set_result(None)
+        self.census.leave(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse, and notice when that fails."""
+        if self._deaf:
+            return
+        super().data_received(data)
+        if self._messages:
+            self._arrived()
+        self._watch_head()
+
+    def eof_received(self) -> bool | None:  # type: ignore[override]  # aiohttp's never keeps the connection open
+        """Take a half-close: answer what was asked (WALLS, half-close), never forward what was cut short."""
+        self._ended = True
+        self._fail_content(BadFraming("The content ended before its announced length."))
+        if self._deaf or self._idle or self.ssl_context is not None:  # TLS cannot stay half-open in asyncio
+            return None
+        self._watch_silence(self._progress())
+        return True
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,  # noqa: ARG002 - it echoes bytes of the request
+    ) -> web.StreamResponse:
+        """Answer a message that aiohttp could not parse; or, should our own handler ever raise, that.
+
+        In aiohttp's place: it logs a traceback and echoes request bytes.
+        """
+        if request.writer.output_size > 0:
+            self.abort()
+            return Sent(self, request, status)
+        if status == 500:  # noqa: PLR2004 - aiohttp's word for an exception of the handler
+            self.log_exception("the handler of a request raised", exc_info=exc)
+            return Sent(self, request, status, message=parting(problems.of_situation(Situation.FAULT_AFTER_SENDING)))
+        self._noise.warning(f"refused a message from {self.peer or 'a local client'}: {type(exc).__name__}")
+        detail = "A line of the request is too long." if isinstance(exc, LineTooLong) else "The request is malformed."
+        return Sent(self, request, status, message=parting(problems.of_failure(MalformedRequest(detail))))
+
+    # ------------------------------------------------------------------------------------------------------- inner life
+
+    def _arrived(self) -> None:
+        """Remember whose content is arriving; when parsing failed, fail the one before."""
+        message, content = self._messages[-1]
+        if isinstance(message, RawRequestMessage):
+            self._arriving = content
+            return
+        self._deaf = True  # the parser would report the same error again, for every byte that follows
+        if len(self._messages) > 1:
+            self._arriving = self._messages[-2][1]
+        self._fail_content(BadFraming("The framing of the content is malformed."))
+
+    def _fail_content(self, failure: Failure) -> None:
+        if self._arriving is not None and not self._arriving.is_eof():
+            self._arriving.set_exception(failure)
+
+    def _watch_head(self) -> None:
+        """Bound the time from the first byte of a request head to its last."""
+        if not self._idle:
+            self._stop_timer("head")
+        elif "head" not in self._timers:
+            self._timers["head"] = self._loop.call_later(self.patience.head, self.retire)
+
+    def _stop_timer(self, name: str) -> None:
+        timer = self._timers.pop(name, None)
+        if timer is not None:
+            timer.cancel()
+
+    def _progress(self) -> tuple[object, int]:
+        """Return what changes whenever something is written."""
+        request = self._current_request
+        return (None, 0) if request is None else (request, request.writer.output_size)
+
+    def _watch_silence(self, before: tuple[object, int]) -> None:
+        self._timers["silence"] = self._loop.call_later(self.patience.silence, self._judge_silence, before)
+
+    def _judge_silence(self, before: tuple[object, int]) -> None:
+        now = self._progress()
+        if now == before:
+            self.abort()
+        else:
+            self._watch_silence(now)

@@ -1,0 +1,72 @@
+"""One request as it came in, and what belongs to it until it is answered: its journal, its answerer, its content."""
+
+import os
+import re
+from typing import TYPE_CHECKING, cast
+
+from aiohttp import web
+
+from proxy.core.fields import Fields
+from proxy.core.forwarding import Hop
+from proxy.server.answering import Answerer
+from proxy.server.receiving import Arriving
+from proxy.telemetry import RequestJournal
+
+if TYPE_CHECKING:
+    from proxy.server.connection import Connection
+
+_AROUND_THE_PATH = re.compile(r"\A[A-Za-z][A-Za-z0-9+.\-]*://[^/?#]*|[?#].*\Z", re.DOTALL)
+"""What of a target is not logged: an authority may hold a password, a query anything."""
+
+_CONTINUE = 100
+_HTTP_1_1 = (1, 1)
+
+
+class Exchange:
+    """A received request. Text is one character a byte, as in `proxy.core`."""
+
+    def __init__(self, request: web.BaseRequest) -> None:
+        self.connection = cast("Connection", request.protocol)
+        self.journal = RequestJournal()
+        self.answerer = Answerer(request, self.connection)
+        self.method = request.method
+        self.version = (request.version.major, request.version.minor)
+        # aiohttp decodes the request line as UTF-8 with surrogates for what is none; this takes that back.
+        self.raw_target = request.raw_path.encode("utf-8", "surrogateescape").decode("latin-1")
+        self.fields = Fields((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.raw_headers)
+        self._stream = request.content
+        self.journal.note(
+            id=os.urandom(8).hex(),
+            method=self.method,
+            path=_AROUND_THE_PATH.sub("", self.raw_target),
+            if_match=self.fields.get("if-match"),
+        )
+
+    @property
+    def framed(self) -> bool:
+        """Tell whether the request says anything about content, be it that there are 0 bytes of it."""
+        return "content-length" in self.fields or "transfer-encoding" in self.fields
+
+    @property
+    def expectation(self) -> str | None:
+        """What the client expects, in lower case (RFC 9110 §10.1.1); None from HTTP/1.0, where that is ignored."""
+        expected = self.fields.get("expect")
+        return None if expected is None or self.version < _HTTP_1_1 else expected.lower()
+
+    def content(self) -> Arriving:
+        """Return the content as it arrives. The framing has been checked by then (`core.admission`)."""
+        length = self.fields.get("content-length")
+        unframed = 0 if not self.framed else None
+        return Arriving(self._stream, unframed if length is None else int(length), self._invite)
+
+    def hop(self, pseudonym: str, *, trusted: bool) -> Hop:
+        """Return where the request came from."""
+        return Hop(self.connection.peer, self.connection.scheme, pseudonym, trusted)
+
+    def _invite(self) -> None:
+        if self.expectation is not None and self._stream.total_bytes == 0:
+            self.answerer.interim(_CONTINUE, Fields())
+
+    def concluded(self) -> None:
+        """Note the sizes of both contents, in bytes."""
+        self.journal.note(bytes_in=self._stream.total_bytes, bytes_out=self.answerer.content_sent)

@@ -1,0 +1,184 @@
+"""From a parsed request to its answer: translate in, ask the gateway, translate out.
+
+What lives here: the order of things around the gateway, one method a kind of plan, and that every request ends in
+exactly one answer and one line of the access log. What must not: decisions about state (`proxy.gateway`), and how
+bytes are read and written.
+"""
+
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from proxy import problems
+from proxy.core import admission, forwarding, framing
+from proxy.core.fields import Fields
+from proxy.core.message import SAFE_METHODS, Request, Response
+from proxy.core.route import Match
+from proxy.core.verdict import PreconditionFailed, PreconditionRequired
+from proxy.errors import ClientGone, Failure, MalformedRequest, Outcome
+from proxy.gateway import Answer, Gateway, Kind, Plan
+from proxy.ports import Step
+from proxy.problems import Situation
+from proxy.server.draining import Census
+from proxy.server.exchange import Exchange
+from proxy.server.presence import WhileHere, finished
+from proxy.server.receiving import receive
+from proxy.server.sent import Sent
+from proxy.telemetry import AccessLog
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who we are, in Via, and whom we believe: `trusted` is asked with the peer's IP address, None on a Unix socket."""
+
+    pseudonym: str
+    trusted: Callable[[str | None], bool]
+
+
+class Handling:
+    """Handles the requests of a server, each in a call."""
+
+    def __init__(self, gateway: Gateway, census: Census, identity: Identity, access_log: AccessLog | None) -> None:
+        self._gateway = gateway
+        self._census = census
+        self._identity = identity
+        self._access_log = access_log
+
+    async def __call__(self, request: web.BaseRequest) -> Sent:
+        """Answer a request; never raises but when cancelled."""
+        exchange = Exchange(request)
+        with self._census.exchange():
+            try:
+                await self._answer(exchange)
+            finally:
+                exchange.concluded()
+                if self._access_log is not None:
+                    self._access_log.write(exchange.journal)
+        return exchange.answerer.sent()
+
+    async def _answer(self, exchange: Exchange) -> None:
+        try:
+            await self._carry_out(exchange)
+        except Failure as failure:
+            await self._fail(exchange, failure)
+        except Exception:  # noqa: BLE001 - the one place where any fault of ours still gets an answer and a log line
+            _log.exception("request %s ended in a fault", exchange.journal.line()["id"])
+            await self._fault(exchange)
+
+    async def _carry_out(self, exchange: Exchange) -> None:
+        request = self._admit(exchange)
+        if exchange.expectation not in {None, "100-continue"}:
+            await self._settle(exchange, Situation.EXPECTATION)
+            return
+        plan = self._gateway.identify(request)
+        exchange.journal.note(route=None if plan.match is None else plan.match.route.name)
+        if plan.kind is Kind.REJECT:
+            await self._settle(exchange, Situation.UNMATCHED)
+        elif plan.kind is Kind.GUARD:
+            await self._guard(exchange, request, plan)
+        else:
+            with WhileHere(exchange.connection.gone):
+                await self._pass(exchange, request, plan)
+
+    def _admit(self, exchange: Exchange) -> Request:
+        """Check the head and make of it what goes to the origin server."""
+        target = admission.admit(exchange.method, exchange.raw_target, exchange.version, exchange.fields)
+        trusted = self._identity.trusted(exchange.connection.peer)
+        hop = exchange.hop(self._identity.pseudonym, trusted=trusted)
+        return Request(exchange.method, target, forwarding.outbound(exchange.fields, exchange.version, hop))
+
+    async def _pass(self, exchange: Exchange, request: Request, plan: Plan) -> None:
+        """Relay or observe: given up as soon as the client leaves."""
+        if plan.kind is Kind.OBSERVE:
+            if framing.has_content(exchange.fields):
+                raise MalformedRequest(f"{request.method} must have no content here.")
+            answer = await self._gateway.observe(request, plan, exchange.journal)
+        else:
+            content = exchange.content() if exchange.framed else None
+            answer = await self._gateway.relay(request, content, plan, exchange.journal, self._interim(exchange))
+        await self._send(exchange, answer)
+
+    async def _guard(self, exchange: Exchange, request: Request, plan: Plan) -> None:
+        """Receive the whole content, then write: no lock is held while a client sends (I10)."""
+        route = _matched(plan).route
+        with exchange.journal.step(Step.RECEIVE):
+            content = await receive(exchange.content(), route.limits.content, route.timeouts.receive)
+        work = self._census.write(self._gateway.guard(request, content, plan, exchange.journal))
+        work.add_done_callback(lambda _: content.close())
+        await self._send(exchange, await finished(work, exchange.connection.gone, exchange.journal))
+
+    async def _send(self, exchange: Exchange, answer: Answer) -> None:
+        """Write the gateway's answer, and let go of it whatever happens."""
+        try:
+            if answer.verdict is not None:
+                exchange.journal.judged(answer.verdict)
+            if answer.response is None or answer.note is not None:
+                exchange.journal.note(outcome=Outcome.NOT_APPLIED.value)
+            await self._write(exchange, self._response(answer), answer)
+        finally:
+            if answer.rest is not None:
+                await answer.rest.aclose()
+
+    def _response(self, answer: Answer) -> Response:
+        """Return the response of an answer: the origin server's on its way back, or a refusal's problem document."""
+        if answer.response is not None:
+            fields = forwarding.returning(answer.response.fields, self._identity.pseudonym)
+            if answer.note is not None:
+                fields = fields.adding("Proxy-Status", problems.proxy_status(answer.note))
+            return Response(answer.response.status, fields, answer.response.content)
+        if isinstance(answer.verdict, (PreconditionFailed, PreconditionRequired)):
+            return problems.of_refusal(answer.verdict, answer.missing_status)
+        raise TypeError(f"an answer without a response must be a refusal, not {answer.verdict!r}")
+
+    async def _settle(self, exchange: Exchange, situation: Situation) -> None:
+        exchange.journal.note(reason=situation.value, outcome=situation.outcome.value)
+        await self._write(exchange, problems.of_situation(situation))
+
+    async def _fail(self, exchange: Exchange, failure: Failure) -> None:
+        """Answer a failure; one that cut an answer short can only be noted."""
+        name = problems.name_of(failure)
+        if exchange.answerer.started:
+            exchange.journal.note(cut_short=name)
+            return
+        outcome = Outcome.UNKNOWN if isinstance(failure, ClientGone) and _may_have_left(exchange) else failure.outcome
+        exchange.journal.note(reason=name, outcome=outcome.value)
+        if not exchange.connection.gone.done():
+            with suppress(ClientGone):
+                await self._write(exchange, problems.of_failure(failure), close=problems.closes(failure))
+
+    async def _fault(self, exchange: Exchange) -> None:
+        """Answer an exception that nobody foresaw, honestly about the outcome."""
+        if exchange.answerer.started:
+            exchange.journal.note(cut_short=Situation.FAULT.value)
+            return
+        situation = Situation.FAULT_AFTER_SENDING if _may_have_left(exchange) else Situation.FAULT
+        with suppress(ClientGone):
+            await self._settle(exchange, situation)
+
+    async def _write(
+        self, exchange: Exchange, response: Response, answer: Answer | None = None, *, close: bool = False
+    ) -> None:
+        exchange.journal.note(status=response.status, etag=response.fields.get("etag"))
+        with exchange.journal.step(Step.ANSWER):
+            await exchange.answerer.send(response, None if answer is None else answer.rest, close=close)
+
+    def _interim(self, exchange: Exchange) -> Callable[[int, Fields], None]:
+        return lambda status, fields: exchange.answerer.interim(
+            status, forwarding.returning(fields, self._identity.pseudonym)
+        )
+
+
+def _may_have_left(exchange: Exchange) -> bool:
+    """Tell whether something that may change state may have been forwarded."""
+    return exchange.method not in SAFE_METHODS and exchange.journal.forwarded
+
+
+def _matched(plan: Plan) -> Match:
+    if plan.match is None:
+        raise TypeError("a guarded request has a route")
+    return plan.match

@@ -1,0 +1,107 @@
+"""Response heads as bytes: status line, field lines, and how the content is framed (RFC 9112).
+
+What lives here: text to bytes, exactly, and the choice of framing. A character is a byte, and case, order and repeated
+lines stay; aiohttp's own serialiser writes UTF-8 and adds fields. What must not: any I/O.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from http import HTTPStatus
+from typing import Final
+
+from proxy.core import http_date
+from proxy.core.fields import Fields
+from proxy.core.message import Response
+
+LAST_CHUNK: Final = b"0\r\n\r\n"
+
+_WITHOUT_CONTENT: Final = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
+_PHRASES: Final = {status.value: status.phrase for status in HTTPStatus}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What decides how an answer is framed. `modern`: HTTP/1.1. `persistent`: the connection goes on after it."""
+
+    method: str
+    modern: bool
+    persistent: bool
+
+
+class Framing(Enum):
+    """How the end of the content is told (RFC 9112 §6.3)."""
+
+    NO_CONTENT = "no-content"
+    LENGTH = "length"
+    CHUNKED = "chunked"
+    CLOSE = "close"
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """The framing of one message. `length`, in bytes, is what Content-Length says; None when it is not sent."""
+
+    framing: Framing
+    length: int | None = None
+
+
+def frame(asked: Asked, response: Response, *, streamed: bool) -> Frame:
+    """Choose the framing. `streamed`: the content is not in `response`, so its length is what the fields say."""
+    if response.status in _WITHOUT_CONTENT:
+        return Frame(Framing.NO_CONTENT)
+    said = _said_length(response.fields)
+    if asked.method == "HEAD":
+        # RFC 9110 §8.6: as the answer to GET would have it; without content and field, nobody knows.
+        held = len(response.content) or None
+        return Frame(Framing.NO_CONTENT, held if said is None else said)
+    length = said if streamed else len(response.content)
+    if length is not None:
+        return Frame(Framing.LENGTH, length)
+    return Frame(Framing.CHUNKED if asked.modern else Framing.CLOSE)
+
+
+def final(response: Response, asked: Asked, chosen: Frame, now: int) -> bytes:
+    """Return the head of a final response. `now`, in seconds since the epoch, is for a missing Date (RFC 9110 §6.6.1).
+
+    Raised when a line would not be one line: ValueError.
+    """
+    fields = _with_length(response.fields, chosen.length)
+    if chosen.framing is Framing.CHUNKED:
+        fields = fields.adding("Transfer-Encoding", "chunked")
+    if "date" not in fields:
+        fields = fields.adding("Date", http_date.format(now))
+    if not asked.persistent or chosen.framing is Framing.CLOSE:
+        fields = fields.adding("Connection", "close")
+    elif not asked.modern:
+        fields = fields.adding("Connection", "keep-alive")
+    return serialised(response.status, fields)
+
+
+def serialised(status: int, fields: Fields) -> bytes:
+    """Return a status line and field lines. Raised when one would not be one line: ValueError."""
+    lines = [f"HTTP/1.1 {status} {_PHRASES.get(status, '')}", *(f"{name}: {value}" for name, value in fields)]
+    text = "\r\n".join(lines)
+    if text.count("\n") != len(lines) - 1 or text.count("\r") != len(lines) - 1:
+        raise ValueError("a field line of a response holds a line break")
+    return f"{text}\r\n\r\n".encode("latin-1")
+
+
+def chunk(content: bytes) -> bytes:
+    """Return content, not empty, as one chunk (RFC 9112 §7.1)."""
+    return b"%x\r\n%b\r\n" % (len(content), content)
+
+
+def _said_length(fields: Fields) -> int | None:
+    """Return what Content-Length says, None where it is missing, repeated or no number."""
+    said = fields.get_all("content-length")
+    return int(said[0]) if len(said) == 1 and said[0].isascii() and said[0].isdigit() else None
+
+
+def _with_length(fields: Fields, length: int | None) -> Fields:
+    """Return the lines with this Content-Length, in place if it is there already, and no other framing."""
+    fields = fields.without(["transfer-encoding", "connection", "keep-alive"])
+    if length is None:
+        return fields.without(["content-length"])
+    if fields.get_all("content-length") == (str(length),):
+        return fields
+    return fields.replacing("Content-Length", str(length))

@@ -1,0 +1,168 @@
+"""Request content: as it arrives, for what is relayed, and received whole, for what is guarded.
+
+What lives here: reading a client's content with its limits, and keeping it, in memory and then on disk. What must not:
+what is done with it. No lock is held or awaited while any of this waits for a client (DESIGN I10).
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable
+from hashlib import blake2b
+from tempfile import TemporaryFile
+from typing import IO, Final
+
+from aiohttp import web
+from aiohttp.streams import StreamReader
+
+from proxy.errors import BadFraming, ClientGone, ContentTooLarge, ReceiveTimeout
+
+IN_MEMORY: Final = 1024 * 1024
+"""Bytes of one request's content that are kept in memory; what exceeds them goes to a temporary file."""
+
+PIECE: Final = 256 * 1024
+"""Bytes that are read back from the file at a time."""
+
+DIGEST_SIZE: Final = 32
+"""Bytes of the digest (`ports.ReceivedContent`)."""
+
+
+class Arriving:
+    """Content on its way in (`ports.Content`), to be iterated once. `invite` is called before the first byte is read.
+
+    Raised while it is iterated: `errors.BadFraming` when it ends early or its framing breaks, `errors.ClientGone`.
+    """
+
+    def __init__(self, stream: StreamReader, length: int | None, invite: Callable[[], None]) -> None:
+        self._stream = stream
+        self._length = length
+        self._invite = invite
+        self._invited = False
+
+    @property
+    def length(self) -> int | None:
+        """Bytes announced; None when it comes in chunks."""
+        return self._length
+
+    @property
+    def taken(self) -> int:
+        """Bytes that have arrived."""
+        return self._stream.total_bytes
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        self._invite_once()
+        try:
+            piece = await self._stream.readany()
+        except ConnectionError as lost:
+            raise ClientGone("The client closed its connection before its request was complete.") from lost
+        except web.RequestPayloadError as broken:
+            raise BadFraming("The framing of the content is malformed.") from broken
+        if not piece:
+            raise StopAsyncIteration
+        return piece
+
+    def _invite_once(self) -> None:
+        if not self._invited and not self._stream.is_eof():
+            self._invited = True
+            self._invite()
+
+
+class Received:
+    """Content received whole (`ports.ReceivedContent`). `close` lets go of the file."""
+
+    def __init__(self) -> None:
+        self._tail = bytearray()
+        self._file: IO[bytes] | None = None
+        self._filed = 0
+        self._writing: asyncio.Future[None] | None = None
+        self._hash = blake2b(digest_size=DIGEST_SIZE)
+
+    @property
+    def length(self) -> int:
+        """Bytes."""
+        return self._filed + len(self._tail)
+
+    @property
+    def digest(self) -> bytes:
+        """BLAKE2b-256 of the bytes."""
+        return self._hash.digest()
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        loop = asyncio.get_running_loop()
+        for offset in range(0, self._filed, PIECE):
+            yield await loop.run_in_executor(None, self._read, offset, min(PIECE, self._filed - offset))
+        if self._tail:
+            yield bytes(self._tail)
+
+    async def add(self, piece: bytes) -> None:
+        """Take the next bytes. Raised when they cannot be stored: OSError."""
+        self._hash.update(piece)
+        self._tail += piece
+        if len(self._tail) > IN_MEMORY:
+            self._writing = asyncio.get_running_loop().run_in_executor(None, self._store, bytes(self._tail))
+            await asyncio.shield(self._writing)
+            self._filed += len(self._tail)
+            self._tail.clear()
+
+    def close(self) -> None:
+        """Let go of the content. A write to the file that is under way in another thread ends first."""
+        if self._writing is not None and not self._writing.done():
+            self._writing.add_done_callback(self._close_after)
+        else:
+            self._close_file()
+
+    def _store(self, content: bytes) -> None:
+        if self._file is None:
+            self._file = TemporaryFile(buffering=0)  # noqa: SIM115 - closed by `close`
+        view = memoryview(content)
+        while view:
+            view = view[self._file.write(view) :]
+
+    def _read(self, offset: int, size: int) -> bytes:
+        if self._file is None:
+            raise ValueError("content that was let go of cannot be read")
+        return os.pread(self._file.fileno(), size, offset)
+
+    def _close_after(self, writing: "asyncio.Future[None]") -> None:
+        if not writing.cancelled():
+            writing.exception()  # nobody waits for it any more; retrieved, so that asyncio does not complain
+        self._close_file()
+
+    def _close_file(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+async def receive(content: Arriving, limit: int, seconds: float) -> Received:
+    """Receive content whole; the caller closes it.
+
+    Raised: `errors.ContentTooLarge` past `limit` bytes, before any is read if that much is announced;
+    `errors.ReceiveTimeout` after `seconds`; what `Arriving` raises.
+    """
+    if content.length is not None and content.length > limit:
+        raise _too_large(limit)
+    received = Received()
+    try:
+        async with asyncio.timeout(seconds):
+            await _take(content, received, limit)
+    except TimeoutError:
+        received.close()
+        raise ReceiveTimeout(f"The request content did not arrive within {seconds:g} s.") from None
+    except BaseException:
+        received.close()
+        raise
+    return received
+
+
+async def _take(content: Arriving, received: Received, limit: int) -> None:
+    async for piece in content:
+        if received.length + len(piece) > limit:
+            raise _too_large(limit)
+        await received.add(piece)
+
+
+def _too_large(limit: int) -> ContentTooLarge:
+    return ContentTooLarge(f"The request content exceeds {limit} bytes.")

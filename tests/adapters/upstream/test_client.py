@@ -1,0 +1,336 @@
+"""Which connection a request takes, and how often it is sent."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from proxy.adapters.upstream import HttpUpstream
+from proxy.errors import NotSent, Unanswered
+from proxy.ports import Budget, Content, Purpose, Upstream
+from tests.adapters.upstream.origin import OK, PATIENT, Clock, Peer, Pieces, Script, Text, answers, request, serving
+
+SELECT, PERFORM, RELAY = Purpose.SELECT, Purpose.PERFORM, Purpose.RELAY
+UNSAFE = ["PUT", "DELETE", "POST", "PATCH", "PROPPATCH"]
+
+
+async def ask(
+    upstream: Upstream,
+    method: str = "GET",
+    content: Content | None = None,
+    purpose: Purpose = SELECT,
+    budget: Budget = PATIENT,
+) -> bytes | None:
+    """One exchange with its content, the connection given back."""
+    reply = await upstream.send(request(method), content, purpose=purpose, budget=budget)
+    try:
+        return await reply.read(1000)
+    finally:
+        await reply.aclose()
+
+
+def silent_from(number: int, *, begun: bytes = b"") -> Script:
+    """Answers until that request, which gets only `begun` and then the end of its connection, as do all later ones."""
+    count = 0
+
+    async def script(peer: Peer) -> None:
+        nonlocal count
+        while await peer.request():
+            count += 1
+            if count >= number:
+                await peer.send(begun)
+                peer.writer.close()
+                return
+            await peer.send(OK)
+
+    return script
+
+
+def silent_once(number: int) -> Script:
+    """Answers every request but that one, at which it ends the connection."""
+    count = 0
+
+    async def script(peer: Peer) -> None:
+        nonlocal count
+        while await peer.request():
+            count += 1
+            if count == number:
+                peer.writer.close()
+                return
+            await peer.send(OK)
+
+    return script
+
+
+@pytest.mark.parametrize(("method", "purpose"), [("GET", SELECT), ("GET", RELAY), ("HEAD", RELAY), ("OPTIONS", RELAY)])
+async def test_safe_requests_share_a_connection(method: str, purpose: Purpose) -> None:
+    """A select, or a safe request that is relayed, uses a connection that waits."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+    async with serving(answers(*[head] * 5)) as origin, origin.upstream() as upstream:
+        for _ in range(5):
+            await ask(upstream, method, purpose=purpose)
+        assert (len(origin.requests), origin.connections) == (5, 1)
+
+
+@pytest.mark.parametrize("method", UNSAFE)
+@pytest.mark.parametrize("purpose", [PERFORM, RELAY])
+@pytest.mark.parametrize("content", [None, Text(b"hello"), Pieces([b"hello"])])
+async def test_unsafe_requests_take_a_fresh_connection(method: str, purpose: Purpose, content: Content | None) -> None:
+    """However many connections wait, a write opens its own; when it is answered cleanly that one may wait too."""
+    async with serving(answers(*[OK] * 3)) as origin, origin.upstream() as upstream:
+        await ask(upstream)
+        await ask(upstream, method, content, purpose)
+        assert origin.connections == 2
+        await ask(upstream)
+        assert origin.connections == 2
+
+
+async def test_a_safe_request_with_content_takes_a_fresh_connection() -> None:
+    """Content may not be there a second time."""
+    async with serving(answers(OK, OK, OK)) as origin, origin.upstream() as upstream:
+        await ask(upstream)
+        await ask(upstream, "OPTIONS", Pieces([b"a"], length=1), RELAY)
+        assert origin.connections == 2
+        await ask(upstream, "OPTIONS", Text(b""), RELAY)
+        assert origin.connections == 2
+
+
+@pytest.mark.parametrize(("method", "purpose"), [("GET", SELECT), ("HEAD", RELAY), ("OPTIONS", RELAY)])
+async def test_a_safe_request_is_sent_again_once(method: str, purpose: Purpose) -> None:
+    """When the waiting connection turns out to be given up, the request goes out again on a fresh one."""
+    async with serving(silent_once(2)) as origin, origin.upstream() as upstream:
+        await ask(upstream)
+        await ask(upstream, method, purpose=purpose)
+        assert (len(origin.requests), origin.connections) == (3, 2)
+
+
+async def test_a_safe_request_is_not_sent_a_third_time() -> None:
+    """Silence on the fresh connection is the origin server's answer."""
+    async with serving(silent_from(2)) as origin, origin.upstream() as upstream:
+        await ask(upstream)
+        with pytest.raises(Unanswered, match="without an answer"):
+            await ask(upstream)
+        assert (len(origin.requests), origin.connections) == (3, 2)
+
+
+async def test_silence_on_a_fresh_connection_is_not_answered_with_a_second_try() -> None:
+    """Only a connection that was used before can have been given up unnoticed."""
+    async with serving(silent_from(1)) as origin, origin.upstream() as upstream:
+        with pytest.raises(Unanswered):
+            await ask(upstream)
+        assert len(origin.requests) == 1
+
+
+async def test_a_begun_answer_is_not_asked_for_again() -> None:
+    """An origin server that began to answer has received the request."""
+    async with serving(silent_from(2, begun=b"H")) as origin, origin.upstream() as upstream:
+        await ask(upstream)
+        with pytest.raises(Unanswered, match="within the head"):
+            await ask(upstream)
+        assert len(origin.requests) == 2
+
+
+async def test_an_overdue_answer_is_not_asked_for_again(clock: Clock) -> None:
+    """The time is over for the second try as well."""
+    asked = asyncio.Event()
+
+    async def stalls(peer: Peer) -> None:
+        await peer.request()
+        await peer.send(OK)
+        await peer.request()
+        asked.set()
+
+    async with serving(stalls) as origin, origin.upstream(idle=100.0) as upstream:
+        await ask(upstream)
+        asking = asyncio.create_task(ask(upstream))
+        await asked.wait()
+        clock.forward(31.0)
+        with pytest.raises(Unanswered, match="in time") as caught:
+            await asking
+        assert caught.value.timed_out
+        assert len(origin.requests) == 2
+
+
+async def test_a_second_try_without_a_connection_is_unanswered() -> None:
+    """Something was sent, if only the first time, so it is not called `NotSent`."""
+    async with serving(silent_once(2)) as origin, origin.upstream() as upstream:
+        await ask(upstream)
+        origin.stop()
+        with pytest.raises(Unanswered, match="refused the connection"):
+            await ask(upstream)
+        assert len(origin.requests) == 2
+
+
+ANSWERS = {
+    "sized": b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+    "chunked": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+    "interim": b"HTTP/1.1 103 A\r\n\r\nHTTP/1.1 204 OK\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("reset", [False, True])
+@pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS.keys())
+@pytest.mark.parametrize(("method", "content"), [("PUT", Text(b"hello")), ("DELETE", None), ("POST", Pieces([b"a"]))])
+async def test_a_write_whose_answer_ends_anywhere_is_sent_once(
+    method: str, content: Content | None, answer: bytes, reset: bool
+) -> None:
+    """Wherever the connection ends before the answer is whole: one request at the origin server, and `Unanswered`."""
+    cut = 0
+
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        await peer.send(answer[:cut])
+        if reset:
+            peer.reset()
+        else:
+            peer.writer.close()
+
+    async with serving(script) as origin, origin.upstream() as upstream:
+        for cut in range(len(answer)):  # noqa: B007 - the script reads it
+            with pytest.raises(Unanswered) as caught:
+                await ask(upstream, method, content, PERFORM)
+            assert not caught.value.timed_out
+        assert len(origin.requests) == origin.connections == len(answer)
+
+
+@pytest.mark.parametrize("method", UNSAFE)
+@pytest.mark.parametrize("purpose", [PERFORM, RELAY])
+async def test_a_write_is_never_sent_again(method: str, purpose: Purpose) -> None:
+    """A connection that waits and one that is given up make no difference to a write."""
+    async with serving(silent_from(2)) as origin, origin.upstream() as upstream:
+        await ask(upstream)
+        with pytest.raises(Unanswered, match="without an answer"):
+            await ask(upstream, method, Text(b"hello"), purpose)
+        assert (len(origin.requests), origin.connections) == (2, 2)
+
+
+@pytest.mark.parametrize("excess", [b"x", b"\r\n", OK])
+async def test_an_unclean_connection_is_not_used_again(excess: bytes) -> None:
+    """Bytes behind the end of an answer are never read as the next one."""
+    forged = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged"
+    async with serving(answers(OK + excess + forged, OK)) as origin, origin.upstream() as upstream:
+        assert await ask(upstream) == b"ok"
+        assert await ask(upstream) == b"ok"
+        assert origin.connections == 2
+
+
+async def test_bytes_that_come_later_are_not_the_next_answer() -> None:
+    """An answer to a question nobody asked yet is dropped with its connection."""
+    come = asyncio.Event()
+    forged = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged"
+
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        await peer.send(OK)
+        await come.wait()
+        if peer is origin.peers[0]:
+            peer.writer.write(forged)
+
+    async with serving(script) as origin, origin.upstream() as upstream:
+        assert await ask(upstream) == b"ok"
+        come.set()
+        await origin.closed()
+        assert await ask(upstream) == b"ok"
+        assert origin.connections == 2
+
+
+@pytest.mark.parametrize("head", [b"HTTP/1.1 200 OK\r\nConnection: close\r\n", b"HTTP/1.0 200 OK\r\n"])
+async def test_a_connection_the_origin_server_gives_up_is_not_used_again(head: bytes) -> None:
+    """Who says close is believed, and who speaks HTTP/1.0 must say otherwise (RFC 9112 §9.3)."""
+    async with serving(answers(*[head + b"Content-Length: 2\r\n\r\nok"] * 2)) as origin, origin.upstream() as upstream:
+        await ask(upstream)
+        await ask(upstream)
+        assert origin.connections == 2
+
+
+async def test_an_early_answer_spoils_its_connection() -> None:
+    """The origin server would read the next request as the rest of the upload."""
+
+    async def refuses(peer: Peer) -> None:
+        await peer.head()
+        await peer.send(OK)
+
+    async with serving(refuses) as origin, origin.upstream() as upstream:
+        assert await ask(upstream, "PUT", Pieces([b"a"], length=2, endless=True), RELAY) == b"ok"
+        assert await ask(upstream) == b"ok"
+        assert origin.connections == 2
+
+
+async def test_nothing_is_sent_after_closing() -> None:
+    """A closed upstream refuses, and says that nothing left."""
+    async with serving(answers(OK)) as origin:
+        upstream = HttpUpstream(origin.origin)
+        await upstream.aclose()
+        with pytest.raises(NotSent, match="has closed its connections"):
+            await ask(upstream)
+        assert origin.connections == 0
+
+
+async def test_a_reply_outlives_the_closing() -> None:
+    """What is in use when the upstream closes is delivered, then its connection is closed."""
+    async with serving(answers(OK)) as origin:
+        upstream = HttpUpstream(origin.origin)
+        reply = await upstream.send(request(), None, purpose=SELECT, budget=PATIENT)
+        await upstream.aclose()
+        assert await reply.read(2) == b"ok"
+        await reply.aclose()
+        await origin.closed()
+
+
+@pytest.mark.parametrize("budget", [Budget(connect=30.0, answer=0.0), Budget(connect=0.0, answer=30.0)])
+async def test_without_time_nothing_is_sent(budget: Budget) -> None:
+    """Both budgets bound the opening of a connection."""
+    async with serving(answers(OK)) as origin, origin.upstream() as upstream:
+        with pytest.raises(NotSent) as caught:
+            await ask(upstream, "DELETE", None, PERFORM, budget)
+        assert caught.value.timed_out
+        assert origin.requests == []
+
+
+class Unread:
+    """Received content that cannot be read: never, or with an error of its own."""
+
+    length = 2
+    digest = b""
+
+    def __init__(self, failure: Exception | None) -> None:
+        self.asked = asyncio.Event()
+        self._failure = failure
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        self.asked.set()
+        if self._failure is not None:
+            raise self._failure
+        await asyncio.Event().wait()
+        yield b"never"
+
+
+async def test_content_that_cannot_be_read_in_time_is_not_sent(clock: Clock) -> None:
+    """The deadline runs from the call, so also while small content is gathered."""
+    content = Unread(None)
+    async with serving(answers(OK)) as origin, origin.upstream() as upstream:
+        asking = asyncio.create_task(ask(upstream, "PUT", content, PERFORM))
+        await content.asked.wait()
+        clock.forward(31.0)
+        with pytest.raises(NotSent, match="could not be read in time") as caught:
+            await asking
+        assert caught.value.timed_out
+        assert origin.connections == 0
+
+
+@pytest.mark.parametrize("failure", [TimeoutError("its own"), OSError("its own")])
+async def test_what_gathering_raises_is_raised(failure: Exception) -> None:
+    """An error of the content's is not mistaken for one of ours."""
+    async with serving(answers(OK)) as origin, origin.upstream() as upstream:
+        with pytest.raises(type(failure)) as caught:
+            await ask(upstream, "PUT", Unread(failure), PERFORM)
+        assert caught.value is failure
+        assert origin.connections == 0
+
+
+async def test_a_field_that_cannot_be_sent_opens_no_connection() -> None:
+    """What cannot be serialised costs the origin server nothing."""
+    async with serving(answers(OK)) as origin, origin.upstream() as upstream:
+        with pytest.raises(NotSent, match="cannot be forwarded"):
+            await upstream.send(request(lines=[("A", "b\r\nC: d")]), None, purpose=SELECT, budget=PATIENT)
+        assert origin.connections == 0

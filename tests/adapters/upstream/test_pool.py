@@ -1,0 +1,127 @@
+"""Connections that wait for the next safe request."""
+
+import asyncio
+import ssl
+
+import pytest
+
+from proxy.adapters.upstream.connection import Connection
+from proxy.adapters.upstream.opening import open_connection
+from proxy.adapters.upstream.pool import Pool
+from tests.adapters.upstream.origin import CERTIFICATE, Clock, Peer, Serving, serving
+
+
+async def waits(peer: Peer) -> None:
+    """Keep the connection until the client ends it."""
+
+
+async def opened(origin: Serving, number: int) -> list[Connection]:
+    """New connections to an origin server."""
+    return [await open_connection(origin.origin, None, 30.0) for _ in range(number)]
+
+
+async def test_the_connection_used_last_is_taken_first() -> None:
+    """It is the one most likely to be still open; each is taken once."""
+    async with serving(waits) as origin:
+        first, second = await opened(origin, 2)
+        pool = Pool(64, 15.0)
+        pool.put(first)
+        pool.put(second)
+        assert [pool.take(), pool.take(), pool.take()] == [second, first, None]
+        pool.put(first)
+        pool.put(second)
+        await pool.aclose()
+
+
+async def test_the_pool_is_bounded() -> None:
+    """One connection too many closes the one that waited longest."""
+    async with serving(waits) as origin:
+        first, second, third = await opened(origin, 3)
+        pool = Pool(2, 15.0)
+        for connection in (first, second, third):
+            pool.put(connection)
+        await first.wait_closed()
+        await origin.closed(leaving=2)
+        assert [pool.take(), pool.take(), pool.take()] == [third, second, None]
+        for connection in (second, third):
+            connection.abort()
+
+
+async def test_a_pool_of_none_keeps_none() -> None:
+    """Size 0 switches reuse off."""
+    async with serving(waits) as origin:
+        (connection,) = await opened(origin, 1)
+        pool = Pool(0, 15.0)
+        pool.put(connection)
+        await connection.wait_closed()
+        assert pool.take() is None
+
+
+async def test_what_waits_too_long_is_closed(clock: Clock) -> None:
+    """Each connection expires by its own time, without anyone asking for it."""
+    async with serving(waits) as origin:
+        first, second = await opened(origin, 2)
+        pool = Pool(64, 15.0)
+        pool.put(first)
+        clock.forward(10.0)
+        pool.put(second)
+        clock.forward(5.5)
+        await first.wait_closed()
+        assert second.open
+        clock.forward(10.0)
+        await second.wait_closed()
+        await origin.closed()
+
+
+async def test_what_was_taken_does_not_expire(clock: Clock) -> None:
+    """The timer of a connection that is in use again finds nothing to close, and the next one sets its own."""
+    async with serving(waits) as origin:
+        (connection,) = await opened(origin, 1)
+        pool = Pool(64, 15.0)
+        pool.put(connection)
+        assert pool.take() is connection
+        clock.forward(16.0)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert connection.open
+        pool.put(connection)
+        clock.forward(16.0)
+        await connection.wait_closed()
+
+
+async def test_a_connection_that_ended_meanwhile_is_not_taken() -> None:
+    """The origin server's close is noticed although the loop has not read it yet."""
+    async with serving(waits) as origin:
+        (connection,) = await opened(origin, 1)
+        pool = Pool(64, 15.0)
+        pool.put(connection)
+        peer = await origin.peer(0)
+        peer.writer.get_extra_info("socket").shutdown(1)
+        assert pool.take() is None
+        await connection.wait_closed()
+
+
+async def test_a_connection_that_is_closed_is_not_kept() -> None:
+    """What ended during its exchange cannot wait for another."""
+    async with serving(waits) as origin:
+        (connection,) = await opened(origin, 1)
+        pool = Pool(64, 15.0)
+        connection.abort()
+        pool.put(connection)
+        assert pool.take() is None
+
+
+@pytest.mark.parametrize("tls", [False, True])
+async def test_closing_the_pool_closes_what_waits_and_what_comes_later(tls: bool) -> None:
+    """When `aclose` returns no idle socket is open, and none becomes idle again."""
+    context = ssl.create_default_context(cafile=str(CERTIFICATE)) if tls else None
+    async with serving(waits, tls=tls) as origin:
+        idle = await open_connection(origin.origin, context, 30.0)
+        used = await open_connection(origin.origin, context, 30.0)
+        pool = Pool(64, 15.0)
+        pool.put(idle)
+        await pool.aclose()
+        assert (pool.closed, idle.open, used.open) == (True, False, True)
+        pool.put(used)
+        await used.wait_closed()
+        await pool.aclose()

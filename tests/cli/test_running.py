@@ -1,0 +1,133 @@
+"""`ifmatch run` as a process: what it says, how it ends, what it refuses to start with."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from proxy.cli.running import url
+from proxy.core.address import TcpAddress, UnixAddress
+from tests.support.child import ROOT
+from tests.support.clients import Client, ask
+from tests.support.ledger import Stage
+from tests.support.processes import running_origin, running_proxy
+
+PAGE = "/page"
+
+
+def start(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a command that is expected to end by itself."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("IFMATCH_")}
+    return subprocess.run(
+        [sys.executable, "-m", "proxy", *arguments],
+        cwd=ROOT,
+        env={**inherited, "IFMATCH_LISTEN": "127.0.0.1:0", "IFMATCH_ADMIN": "127.0.0.1:0", **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_it_says_where_it_listens_and_what_it_cannot_do() -> None:
+    """Without a file: everything is guarded, and that locks are this process's own is said loudly."""
+    with running_origin() as origin, running_proxy("--upstream", origin.url) as proxy:
+        origin.seed(PAGE, b"text")
+        assert ask(proxy.url, "GET", PAGE).fields["etag"]
+    assert any("run one replica only" in line for line in proxy.stderr)
+    assert any("drains" in line for line in proxy.stderr)
+
+
+def test_one_line_a_request() -> None:
+    """The access log is JSON where nobody looks at a terminal, and holds no query value."""
+    with running_origin() as origin, running_proxy("--upstream", origin.url) as proxy:
+        origin.seed(PAGE, b"text")
+        ask(proxy.url, "GET", f"{PAGE}?secret=1")
+        ask(proxy.url, "PUT", PAGE, b"new", If_Match='"stale"')
+    read, written = (json.loads(line) for line in proxy.child.stdout)
+    assert (read["method"], read["path"], read["status"], read["verdict"]) == ("GET", PAGE, 200, "perform")
+    assert (written["status"], written["reason"], written["if_match"]) == (412, "stale", '"stale"')
+    assert written["select_ms"] > 0
+    assert written["perform_ms"] is None
+
+
+def test_sigterm_finishes_the_write_in_flight() -> None:
+    """The answer arrives, the write is applied, and the exit code is 0."""
+    with running_origin() as origin, running_proxy("--upstream", origin.url) as proxy:
+        origin.knobs(PUT={"hold_before_apply": True, "times": 1})
+        client = Client(proxy.url)
+        client.begin("PUT", PAGE, b"new")
+        origin.until(Stage.HELD, method="PUT")
+        proxy.child.signal(signal.SIGTERM)
+        proxy.child.line("drains")
+        origin.release()
+        assert client.finish().status in {201, 204}
+        client.close()
+        assert origin.peek(PAGE) == b"new"
+        assert proxy.child.wait() == 0
+
+
+def test_a_second_signal_ends_it_at_once() -> None:
+    """Exit 1, with a line about what may have been applied."""
+    with running_origin() as origin, running_proxy("--upstream", origin.url) as proxy:
+        origin.knobs(PUT={"hold_before_apply": True, "times": 1})
+        client = Client(proxy.url)
+        client.begin("PUT", PAGE, b"new")
+        origin.until(Stage.HELD, method="PUT")
+        proxy.child.signal(signal.SIGTERM)
+        proxy.child.line("drains")
+        proxy.child.signal(signal.SIGTERM)
+        proxy.child.line("stops at once")
+        assert proxy.child.wait() == 1
+        proxy.child.killed = True
+        client.close()
+        origin.release()
+
+
+def test_a_port_in_use() -> None:
+    """Exit 2 with one clear line that names the address."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        done = start("run", "--upstream", "http://127.0.0.1:1", "--listen", address)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert address in line
+    assert "in use" in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["run"], "upstream"),
+        (["run", "missing.yaml"], "missing.yaml"),
+        (["run", "--upstream", "ftp://x"], "upstream"),
+        (["run", "--upstream", "http://127.0.0.1:1", "--listen", "nonsense"], "listen"),
+    ],
+)
+def test_what_it_refuses_to_start_with(arguments: list[str], said: str) -> None:
+    """Exit 2 with one clear line, no traceback."""
+    done = start(*arguments)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert said in line
+
+
+def test_an_invalid_file(tmp_path: Path) -> None:
+    """Exit 2 with each mistake at its line and column."""
+    path = tmp_path / "bad.yaml"
+    path.write_text("upstream: http://127.0.0.1:1\nrutes: []\n", "utf-8")
+    done = start("run", str(path))
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"{path}:2:1: rutes: ")
+
+
+def test_addresses_as_something_to_open() -> None:
+    """A Unix socket has no URL."""
+    assert url(TcpAddress("127.0.0.1", 80)) == "http://127.0.0.1:80"
+    assert url(TcpAddress("::1", 80), tls=True) == "https://[::1]:80"
+    assert url(UnixAddress("/run/x.sock")) == "unix:/run/x.sock"

@@ -1,0 +1,213 @@
+"""Minting: which tag speaks for a representation, and what makes it another tag."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proxy.core.canonical import AsSent, CanonicalJson
+from proxy.core.entity_tag import EntityTag
+from proxy.core.fields import Fields
+from proxy.core.message import Response
+from proxy.core.minting import PUBLIC_SECRET, Minter, TagRules, UpstreamTag, Validator, kept_tag
+
+SECRET = "a secret of the tests"
+REPLACE = TagRules(upstream=UpstreamTag.REPLACE)
+JSON_RULES = TagRules(CanonicalJson())
+
+
+def response(content: bytes = b"{}", /, **fields: str) -> Response:
+    """Return a 200 answer; a field is named with underscores."""
+    return Response(200, Fields([(name.replace("_", "-"), value) for name, value in fields.items()]), content)
+
+
+def tag(
+    content: bytes = b"{}", *, key: str = "/a", secret: str = SECRET, rules: TagRules | None = None, **fields: str
+) -> str:
+    """Return the minted tag's text."""
+    validator = Minter(secret).mint(key, response(content, **fields), rules or TagRules())
+    assert validator.minted
+    assert not validator.tag.weak
+    return validator.tag.opaque
+
+
+fields = st.lists(
+    st.tuples(
+        st.sampled_from(["Content-Type", "Content-Language", "Content-Encoding", "ETag", "Last-Modified"]),
+        st.text(st.characters(max_codepoint=255), max_size=20),
+    ),
+    max_size=6,
+).map(Fields)
+
+
+@given(
+    st.text(), st.text(st.characters(max_codepoint=255)), fields, st.binary(), st.sampled_from([REPLACE, JSON_RULES])
+)
+def test_minted_tags_look_alike(secret: str, key: str, lines: Fields, content: bytes, rules: TagRules) -> None:
+    """Whatever the origin server sends, minting does not raise, and a minted tag is strong, of 22 base64url letters."""
+    validator = Minter(secret).mint(key, Response(200, lines, content), rules)
+    if validator.minted:
+        assert re.fullmatch(r'"[A-Za-z0-9_-]{22}"', str(validator.tag))
+
+
+def test_tags_survive_a_release() -> None:
+    """The tag of a content is the same in every process and release; changing this line changes every client's tags."""
+    content = b'{"b": 2, "a": 1}'
+    assert tag(content, secret="", content_type="application/json") == "KNJGaFNJI0sg1QnYwpvaIQ"
+    assert tag(content, secret="", content_type="application/json", rules=JSON_RULES) == "4cBBbX0amqBlklasdFF6jQ"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"content": b"{ }"},
+        {"key": "/b"},
+        {"key": "/A"},
+        {"secret": "another"},
+        {"secret": ""},
+        {"content_type": "text/plain"},
+        {"content_type": "application/json;charset=latin1"},
+        {"content_language": "de"},
+        {"content_encoding": "gzip"},
+        {"rules": TagRules(CanonicalJson(("/x",)))},
+        {"rules": JSON_RULES},
+    ],
+    ids=str,
+)
+def test_another_tag(other: dict[str, str]) -> None:
+    """Each of these alone gives another tag."""
+    same: dict[str, str] = {"content_type": "application/json"}
+    assert tag(**(same | other)) != tag(**same)  # type: ignore[arg-type]
+
+
+def test_every_pair_of_codings_has_two_tags() -> None:
+    """One content in two codings has two strong tags (RFC 9110 section 8.8.3.3)."""
+    codings = ["gzip", "br", "zstd", "gzip, br", "br, gzip"]
+    assert len({tag(content_encoding=coding) for coding in codings}) == len(codings)
+
+
+def test_parts_do_not_run_together() -> None:
+    """What moves from one part to its neighbour changes the tag."""
+    assert tag(b"c", key="/ab") != tag(b"bc", key="/a")
+    assert tag(b"", content_type="a", content_language="b") != tag(b"", content_type="", content_language="ab")
+    assert tag(b"", content_language="gzip") != tag(b"", content_encoding="gzip")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("text/html;charset=utf-8", 'Text/HTML ; Charset="UTF-8"'),
+        ("text/html; charset=utf-8", "text/html;charset=utf-8;"),
+        ("a/b; x=1; y=2", "a/b;y=2;x=1"),
+        ('a/b; x="c\\d"', "a/b;x=cd"),
+        ("a/b", " a/b "),
+    ],
+)
+def test_equivalent_media_types(one: str, other: str) -> None:
+    """Case, quoting, white space and order, as far as they mean nothing (RFC 9110 section 8.3.1), change nothing."""
+    assert tag(content_type=one) == tag(content_type=other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("a/b; x=Y", "a/b; x=y"),
+        ("a/b; x=1", "a/b; y=1"),
+        ('a/b; x="1;y=2"', "a/b; x=1;y=2"),
+        ("a/b; broken", "a/b; BROKEN"),
+        ('a/b; x="', "a/b; x="),
+    ],
+)
+def test_different_media_types(one: str, other: str) -> None:
+    """A parameter whose case may count does count, and a malformed media type counts as sent."""
+    assert tag(content_type=one) != tag(content_type=other)
+
+
+def test_equivalent_lists() -> None:
+    """Case, white space and empty elements of Content-Language and Content-Encoding, and `identity`, mean nothing."""
+    assert tag(content_language="de, EN") == tag(content_language="DE,en,")
+    assert tag(content_encoding="GZIP") == tag(content_encoding="gzip ,")
+    assert tag(content_encoding="identity") == tag()
+
+
+def test_canonical_content_has_one_tag() -> None:
+    """Under canonical JSON two spellings of one document share a tag, and two documents do not."""
+    one = tag(b'{"a":1,"b":2}', rules=JSON_RULES, content_type="application/json")
+    assert one == tag(b'{ "b":2, "a":1 }', rules=JSON_RULES, content_type="application/json")
+    assert one != tag(b'{"a":1,"b":3}', rules=JSON_RULES, content_type="application/json")
+
+
+def test_coded_content_counts_as_sent() -> None:
+    """Content in a coding is not read as its media type, even where its bytes happen to be JSON."""
+    coded = {"content_type": "application/json", "content_encoding": "x-private"}
+    assert tag(b"[1]", rules=JSON_RULES, **coded) != tag(b"[ 1 ]", rules=JSON_RULES, **coded)
+
+
+def test_secrets_of_any_length() -> None:
+    """The last character of a long secret counts, and the empty secret stands for the public one."""
+    assert tag(secret="x" * 1000 + "a") != tag(secret="x" * 1000 + "b")
+    assert tag(secret="") == tag(secret=PUBLIC_SECRET)
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [("Sun, 06 Nov 1994 08:49:37 GMT", 784111777), ("yesterday", None), (None, None)],
+)
+def test_modified(value: str | None, seconds: int | None) -> None:
+    """Last-Modified is read with a minted and with a kept tag alike; an invalid date is none."""
+    sent = {} if value is None else {"last_modified": value}
+    minter = Minter(SECRET)
+    assert minter.mint("/a", response(**sent), TagRules()).modified == seconds
+    assert minter.mint("/a", response(**sent, etag='"v"'), TagRules()) == Validator(
+        EntityTag("v"), seconds, minted=False
+    )
+
+
+STRONG = EntityTag("v")
+WEAK = EntityTag("v", weak=True)
+
+
+@pytest.mark.parametrize(
+    ("lines", "auto", "keep"),
+    [
+        (['"v"'], STRONG, STRONG),
+        (['W/"v"'], None, WEAK),
+        (['""'], EntityTag(""), EntityTag("")),
+        (['"a,b"'], EntityTag("a,b"), EntityTag("a,b")),
+        ([], None, None),
+        ([""], None, None),
+        (["v"], None, None),
+        (["*"], None, None),
+        (['w/"v"'], None, None),
+        ([' "v"\t'], STRONG, STRONG),
+        (['"v", "w"'], None, None),
+        (['"v"', '"v"'], None, None),
+        (['"v'], None, None),
+    ],
+    ids=str,
+)
+def test_kept_tag(lines: list[str], auto: EntityTag | None, keep: EntityTag | None) -> None:
+    """AUTO keeps one well-formed strong tag, KEEP one well-formed tag, REPLACE none."""
+    sent = Fields(("ETag", line) for line in lines)
+    assert kept_tag(sent, UpstreamTag.AUTO) == auto
+    assert kept_tag(sent, UpstreamTag.KEEP) == keep
+    assert kept_tag(sent, UpstreamTag.REPLACE) is None
+
+
+@pytest.mark.parametrize(
+    ("etag", "policy", "minted"),
+    [
+        ('"v"', UpstreamTag.AUTO, False),
+        ('W/"v"', UpstreamTag.AUTO, True),
+        ("v", UpstreamTag.KEEP, True),
+        ('W/"v"', UpstreamTag.KEEP, False),
+        ('"v"', UpstreamTag.REPLACE, True),
+    ],
+)
+def test_minted_says_whose_tag(etag: str, policy: UpstreamTag, minted: bool) -> None:
+    """`minted` tells our tag from the origin server's, and the origin server's tag is never inside ours."""
+    rules = TagRules(AsSent(), policy)
+    validator = Minter(SECRET).mint("/a", response(etag=etag), rules)
+    assert validator.minted is minted
+    assert not minted or validator == Minter(SECRET).mint("/a", response(), rules)

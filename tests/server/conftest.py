@@ -1,0 +1,119 @@
+"""A server in this process, in front of a scripted origin server, and clients that speak raw bytes."""
+
+import asyncio
+import io
+import json
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from proxy.adapters.memory import MemoryLock, MemoryState
+from proxy.core.address import Address, TcpAddress
+from proxy.core.minting import Minter
+from proxy.core.route import Guard, Route, Routes, Unmatched
+from proxy.core.template import Template
+from proxy.gateway import Gateway
+from proxy.ports import ResourceLock
+from proxy.server import Patience, Server
+from proxy.telemetry import AccessLog, Style
+from tests.server.origin import Origin
+from tests.server.wire import PATIENCE, Wire, connect
+
+LOOPBACK = TcpAddress("127.0.0.1", 0)
+
+
+def routes(**rules: Any) -> Routes:
+    """Return a guarded route for /wiki/{id} with these rules; everything else is relayed."""
+    return Routes(
+        [
+            Route("wiki", Template.parse("/wiki/{id}"), **rules),
+            Route("open", Template.parse("/open/{rest...}"), guard=Guard.OFF),
+        ],
+        Unmatched.RELAY,
+    )
+
+
+class Log(io.StringIO):
+    """An access log that the test can wait for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = asyncio.Event()
+
+    def write(self, text: str) -> int:
+        self.written.set()
+        return super().write(text)
+
+
+@dataclass
+class Stand:
+    """A server under test. `lines` are those of its access log."""
+
+    server: Server
+    origin: Origin
+    address: Address
+    log: Log
+    gateway: Gateway
+    wires: list[Wire] = field(default_factory=list)
+
+    async def connect(self) -> Wire:
+        wire = await connect(self.address)
+        self.wires.append(wire)
+        return wire
+
+    async def ask(self, message: bytes) -> Wire:
+        wire = await self.connect()
+        wire.send(message)
+        return wire
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.log.getvalue().splitlines()]
+
+    async def logged(self) -> dict[str, Any]:
+        """Wait for the first line of the access log."""
+        async with asyncio.timeout(PATIENCE):
+            await self.log.written.wait()
+        return self.lines[0]
+
+    async def finish(self) -> list[dict[str, Any]]:
+        """Drain, and return the lines of the access log."""
+        for wire in self.wires:
+            wire.writer.close()
+        async with asyncio.timeout(PATIENCE):
+            await self.server.drain(PATIENCE)
+        return self.lines
+
+
+Serving = Callable[..., Awaitable[Stand]]
+
+
+@pytest.fixture
+async def serving() -> AsyncIterator[Serving]:
+    """Return what starts a server: with an origin server, routes, and whatever `Server` takes."""
+    stands: list[Stand] = []
+
+    async def start(
+        origin: Origin | None = None,
+        rules: Routes | None = None,
+        address: Address = LOOPBACK,
+        context: ssl.SSLContext | None = None,
+        lock: ResourceLock | None = None,
+        **options: Any,
+    ) -> Stand:
+        origin = origin or Origin()
+        log = Log()
+        gateway = Gateway(rules or routes(), origin, lock or MemoryLock(), MemoryState(), Minter("test"))
+        patient = {"patience": Patience(linger=PATIENCE), **options}
+        server = Server(gateway, access_log=AccessLog(log, Style.JSON), **patient)
+        stands.append(Stand(server, origin, await server.start(address, context), log, gateway))
+        return stands[-1]
+
+    yield start
+    for stand in stands:
+        for wire in stand.wires:
+            wire.writer.close()
+        await stand.server.drain(0)
