@@ -9,6 +9,7 @@ import asyncio
 import os
 import signal
 import sys
+from dataclasses import replace
 
 from proxy.cli.serving import Served, serving
 from proxy.cli.telling import settings_or_mistakes
@@ -21,13 +22,9 @@ _FLAGS = ("upstream", "listen", "admin")
 
 def run(options: argparse.Namespace) -> int:
     """Run the proxy in the foreground."""
-    flags = {name: value for name in _FLAGS if (value := getattr(options, name)) is not None}
-    settings = settings_or_mistakes(options.config, flags)
-    if settings is None:
-        return 2
-    style = None if options.log is None else Style(options.log)
+    process = Process(options)
     try:
-        return asyncio.run(_until_stopped(settings, AccessLog(sys.stdout, style)))
+        return process.run()
     except ConfigurationError as fault:
         say(str(fault))
     except OSError as fault:
@@ -47,26 +44,52 @@ def url(address: Address, *, tls: bool = False) -> str:
     return f"{'https' if tls else 'http'}://{address}"
 
 
-async def _until_stopped(settings: Settings, access_log: AccessLog) -> int:
-    """Serve, drain on the first SIGTERM or SIGINT, leave at once on the second."""
-    stopping, forced = asyncio.Event(), asyncio.Event()
-    _on_signals(stopping, forced)
-    drained = asyncio.ensure_future(_serve(settings, access_log, stopping))
-    forcing = asyncio.ensure_future(forced.wait())
-    await asyncio.wait({drained, forcing}, return_when=asyncio.FIRST_COMPLETED)
-    forcing.cancel()
-    if drained.done():
-        drained.result()
-        return 0
-    say("stops at once: writes in flight may have been applied")
-    os._exit(1)  # a write that is cut off has no better end than this process's
+class Process:
+    """One run of the command: SIGTERM or SIGINT drains, a second one ends at once, SIGHUP reads the routes again."""
 
+    def __init__(self, options: argparse.Namespace) -> None:
+        self._config: str | None = options.config
+        self._flags = {name: value for name in _FLAGS if (value := getattr(options, name)) is not None}
+        self._access_log = AccessLog(sys.stdout, None if options.log is None else Style(options.log))
 
-async def _serve(settings: Settings, access_log: AccessLog, stopping: asyncio.Event) -> None:
-    async with serving(settings, access_log) as served:
-        _announce(settings, served)
-        await stopping.wait()
-        say(f"drains: requests in flight have {settings.drain:g} s")
+    def run(self) -> int:
+        """Serve to the end. Raised when an address cannot be had: `OSError`; for TLS: `ConfigurationError`."""
+        settings = settings_or_mistakes(self._config, self._flags)
+        return 2 if settings is None else asyncio.run(self._until_stopped(settings))
+
+    async def _until_stopped(self, settings: Settings) -> int:
+        stopping, forced = asyncio.Event(), asyncio.Event()
+        _on_signals(stopping, forced)
+        drained = asyncio.ensure_future(self._serve(settings, stopping))
+        forcing = asyncio.ensure_future(forced.wait())
+        await asyncio.wait({drained, forcing}, return_when=asyncio.FIRST_COMPLETED)
+        forcing.cancel()
+        if drained.done():
+            drained.result()
+            return 0
+        say("stops at once: writes in flight may have been applied")
+        os._exit(1)  # a write that is cut off has no better end than this process's
+
+    async def _serve(self, settings: Settings, stopping: asyncio.Event) -> None:
+        async with serving(settings, self._access_log) as served:
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload, settings, served)
+            _announce(settings, served)
+            await stopping.wait()
+            say(f"drains: requests in flight have {settings.drain:g} s")
+
+    def _reload(self, settings: Settings, served: Served) -> None:
+        """Take the routes of the file as it is now, or keep the old ones and say why."""
+        if self._config is None:
+            say("has no file to reload")
+            return
+        read = settings_or_mistakes(self._config, self._flags)
+        if read is None:
+            say(f"keeps its old routes: {self._config} has mistakes")
+            return
+        served.gateway.adopt(read.routes)
+        say(f"reloaded the routes of {self._config}: {len(read.routes.routes)}")
+        if replace(read, routes=settings.routes) != settings:
+            say("other keys of the file have changed: they take effect when it is started again")
 
 
 def _announce(settings: Settings, served: Served) -> None:
@@ -74,6 +97,8 @@ def _announce(settings: Settings, served: Served) -> None:
     if served.admin is not None:
         say(f"admin on {url(served.admin)}")
     say(f"rules from {settings.source}; store {settings.store}: locks are this process's own, so run one replica only")
+    if not settings.routes.guard_something:
+        say("guards nothing: no route enforces, and unmatched is not guard")
     if not settings.tag_key:
         say("tag_key is not set: whoever can guess a content can check the guess against its tag")
 

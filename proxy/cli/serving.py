@@ -25,7 +25,7 @@ from proxy.telemetry import AccessLog
 class Served:
     """A proxy that serves, and where. `admin` is None where there is no admin port."""
 
-    server: Server
+    gateway: Gateway
     listen: Address
     admin: Address | None
 
@@ -45,7 +45,7 @@ async def serving(settings: Settings, access_log: AccessLog) -> AsyncIterator[Se
         with _naming(settings.listen):
             bound = await server.start(settings.listen, context)
         ready.value = True
-        yield Served(server, bound, bound_admin)
+        yield Served(gateway, bound, bound_admin)
     finally:
         ready.value = False
         await server.drain(settings.drain)

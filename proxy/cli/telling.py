@@ -39,6 +39,8 @@ def check(config: str, out: TextIO) -> int:
         return 2
     count = len(settings.routes.routes)
     print(f"{config}: good: {count} route{'' if count == 1 else 's'}, upstream {settings.upstream.authority}", file=out)
+    if not settings.routes.guard_something:
+        print(f"{config}: but nothing is guarded: no route enforces, and unmatched is not guard", file=out)
     return 0
 
 

@@ -187,6 +187,11 @@ class Routes:
         self.routes = tuple(routes)
         self.unmatched = unmatched
 
+    @property
+    def guard_something(self) -> bool:
+        """Tell whether there is any request that they guard."""
+        return self.unmatched is Unmatched.GUARD or any(route.guard is Guard.ENFORCE for route in self.routes)
+
     def match(self, method: str, target: Target) -> Match | None:
         """Return the match of the first route for this method and target; the asterisk-form has none.
 

@@ -39,6 +39,10 @@ class Reading:
         self._state = state
         self._minter = minter
 
+    def adopt(self, routes: Routes) -> None:
+        """Take other rules for the requests that come; those on their way keep theirs."""
+        self._routes = routes
+
     def identify(self, request: Request) -> Plan:
         """Say what is to be done with a request, and by which route."""
         return plan(self._routes, request)

@@ -89,6 +89,38 @@ def test_a_second_signal_ends_it_at_once() -> None:
         origin.release()
 
 
+def test_sighup_reads_the_routes_again(tmp_path: Path) -> None:
+    """New rules apply to the next request; a file with mistakes keeps the old ones and says why."""
+    path = tmp_path / "routes.yaml"
+    with running_origin() as origin:
+        path.write_text(f"upstream: {origin.url}\n", "utf-8")
+        origin.seed(PAGE, b"text")
+        with running_proxy(str(path)) as proxy:
+            assert "etag" not in ask(proxy.url, "GET", PAGE).fields
+            path.write_text(f"upstream: {origin.url}\nroutes:\n  - path: {PAGE}\n", "utf-8")
+            proxy.child.signal(signal.SIGHUP)
+            proxy.child.line("reloaded the routes of .*: 1$")
+            assert "etag" in ask(proxy.url, "GET", PAGE).fields
+            path.write_text("routs: []\n", "utf-8")
+            proxy.child.signal(signal.SIGHUP)
+            proxy.child.line("keeps its old routes")
+            assert "etag" in ask(proxy.url, "GET", PAGE).fields
+    assert any(f"{path}:1:1: routs: unknown key" in line for line in proxy.stderr)
+
+
+def test_sighup_says_what_it_cannot_change(tmp_path: Path) -> None:
+    """Only routes are reloaded; without a file there is nothing to reload."""
+    path = tmp_path / "routes.yaml"
+    path.write_text("upstream: http://127.0.0.1:1\n", "utf-8")
+    with running_proxy(str(path)) as proxy:
+        path.write_text("upstream: http://127.0.0.1:2\n", "utf-8")
+        proxy.child.signal(signal.SIGHUP)
+        proxy.child.line("take effect when it is started again")
+    with running_proxy("--upstream", "http://127.0.0.1:1") as proxy:
+        proxy.child.signal(signal.SIGHUP)
+        proxy.child.line("has no file to reload")
+
+
 def test_a_port_in_use() -> None:
     """Exit 2 with one clear line that names the address."""
     with socket.create_server(("127.0.0.1", 0)) as taken:

@@ -45,6 +45,15 @@ def test_a_good_configuration_is_called_good(config: str) -> None:
     assert out.getvalue() == f"{config}: good: 3 routes, upstream 127.0.0.1:9000\n"
 
 
+def test_a_configuration_that_guards_nothing_is_told_so(tmp_path: Path) -> None:
+    """A file without an enforcing route is good, and useless, which is said."""
+    path = tmp_path / "routes.yaml"
+    path.write_text("upstream: http://127.0.0.1:9000\n", "utf-8")
+    out = io.StringIO()
+    assert check(str(path), out) == 0
+    assert "nothing is guarded" in out.getvalue()
+
+
 def test_five_mistakes_are_listed_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Exit 2, and each mistake with its line and column."""
     path = tmp_path / "bad.yaml"
