@@ -61,7 +61,7 @@ def _leave_out(container: Container, nodes: list[Pointers]) -> None:
     named = {token: [node[token] for node in nodes if token in node] for token in tokens}
     for token, inner in _inner(container):
         below = every + named.get(token, [])
-        if below and all(below):
+        if below:
             _leave_out(inner, below)
     _remove(container, {token for token, below in named.items() if not all(below)})
 
