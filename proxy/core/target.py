@@ -3,16 +3,17 @@
 What lives here: the one place where the text of a target is judged or normalised. The lock key and the forwarded
 bytes come from the same `Target`, so no spelling can be locked as one resource and reach the origin server as
 another. What could be read in two ways is refused; of what remains, `key` is as fine as RFC 3986 allows and
-`lock_key` is coarser than any origin server we know of. Nothing here knows a route or a method.
+`lock_key` is coarser than any origin server we know of (`proxy.core.coarse`). Nothing here knows a route or a method.
 """
 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from unicodedata import combining, normalize
+from unicodedata import combining
 from urllib.parse import unquote_to_bytes
 
 from proxy.core.address import parse_authority
+from proxy.core.coarse import coarse_segment
 from proxy.errors import MalformedTarget, Misdirected
 
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
@@ -48,7 +49,6 @@ _ABSOLUTE = re.compile(r"(?P<scheme>https?)://(?P<authority>[^/?]*)(?P<rest>.*)"
 _SLASHES = re.compile(r"/{2,}")
 # What `key` may have to spell otherwise: a triplet, or a character that RFC 3986 §3.3 wants encoded.
 _SPELLING = re.compile(r"%[0-9A-Fa-f]{2}|[^A-Za-z0-9\-._~!$&'()*+,;=:@/]")
-_FORMATS = frozenset({"json", "xml", "html", "yaml", "yml", "csv"})
 _MAX_MARKS = 30  # UAX #15, stream-safe text format
 
 
@@ -110,29 +110,6 @@ def parse(raw: str, authority: str | None) -> Target:
     _refuse_path(path)
     _refuse(query, _IN_QUERY)
     return Target(origin_form, path, query if mark else None)
-
-
-def coarse_segment(segment: str) -> str:
-    """Return a raw path segment as writers' locks and route literals compare it; too coarse is safe (DESIGN I5).
-
-    Decoded (twice: harmless where `parse` let it pass), without ";" parameters, case-folded, in Unicode
-    normalisation form C, without a suffix that names a format. Never empty for a segment that `parse` accepted.
-    """
-    decoded = unquote_to_bytes(unquote_to_bytes(segment.encode("latin-1")))
-    # A name that a second decoding spoils is no UTF-8 any more; all such share the replacement character.
-    name = decoded.decode("utf-8", "replace").partition(";")[0]
-    # Unicode D145, canonical caseless matching: folding a composed letter may differ from folding its parts.
-    folded = normalize("NFC", normalize("NFD", name).casefold())
-    return _without_formats(folded)
-
-
-def _without_formats(name: str) -> str:
-    """Cut off suffixes that name a format, as long as something is left."""
-    stem, _, suffix = name.rpartition(".")
-    while stem and suffix in _FORMATS:
-        name = stem
-        stem, _, suffix = name.rpartition(".")
-    return name
 
 
 def _origin_form(raw: str, authority: str | None) -> str:

@@ -7,11 +7,10 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from proxy.core.target import Target, coarse_segment, parse
+from proxy.core.target import Target, parse
 from proxy.errors import MalformedTarget, Misdirected
 
 UNRESERVED = "ABCXYZabcxyz019-._~"
-FORMATS = ("json", "xml", "html", "yaml", "yml", "csv")
 
 REFUSED = {
     # what the refusal says, and in brackets the way around the guard that it closes
@@ -94,21 +93,21 @@ KEYS = {
     "/wiki/1%3bb": ("/wiki/1%3Bb", "/wiki/1"),
     "/wiki/1/": ("/wiki/1/", "/wiki/1"),  # row 9: a trailing slash
     "/Wiki/ONE": ("/Wiki/ONE", "/wiki/one"),  # row 9: case
-    "/w/%C3%89": ("/w/%C3%89", "/w/\u00e9"),
+    "/w/%C3%89": ("/w/%C3%89", "/w/e"),
     "/w/STRASSE": ("/w/STRASSE", "/w/strasse"),
     "/w/stra%C3%9Fe": ("/w/stra%C3%9Fe", "/w/strasse"),
     "/wiki/1.JSON": ("/wiki/1.JSON", "/wiki/1"),  # row 9: a format
     "/wiki/1.json;v=1/": ("/wiki/1.json;v=1/", "/wiki/1"),
     "/wiki/1.json.xml": ("/wiki/1.json.xml", "/wiki/1"),
     "/wiki/.json": ("/wiki/.json", "/wiki/.json"),  # ... unless it is the whole name
-    "/wiki/1.txt": ("/wiki/1.txt", "/wiki/1.txt"),
+    "/wiki/1.jpg": ("/wiki/1.jpg", "/wiki/1.jpg"),
     "/wiki?b=2&a=1": ("/wiki", "/wiki"),  # row 10
     "/wiki/%2561": ("/wiki/%2561", "/wiki/a"),  # row 11
     "/wiki/%25ff": ("/wiki/%25ff", "/wiki/\ufffd"),
     "/w/100%25": ("/w/100%25", "/w/100%"),
-    "/w/%C3%A9": ("/w/%C3%A9", "/w/\u00e9"),  # row 13: composed, decomposed
-    "/w/e%CC%81": ("/w/e%CC%81", "/w/\u00e9"),
-    "/w/\xc3\xa9": ("/w/%C3%A9", "/w/\u00e9"),  # raw, and should have been encoded
+    "/w/%C3%A9": ("/w/%C3%A9", "/w/e"),  # row 13: composed, decomposed
+    "/w/e%CC%81": ("/w/e%CC%81", "/w/e"),
+    "/w/\xc3\xa9": ("/w/%C3%A9", "/w/e"),  # raw, and should have been encoded
     '/w/"<>^`{|}': ("/w/%22%3C%3E%5E%60%7B%7C%7D", '/w/"<>^`{|}'),
     "/w/%CD%BEx": ("/w/%CD%BEx", "/w/;x"),  # the Greek question mark begins no parameter
     "*": ("*", "*"),  # row 4
@@ -192,12 +191,6 @@ def test_the_asterisk_names_no_resource() -> None:
     assert (asterisk.asterisk, asterisk.segments, asterisk.coarse_segments) == (True, (), ())
     assert (path.asterisk, path.segments) == (False, ("*",))
     assert asterisk.lock_key != path.lock_key
-
-
-@pytest.mark.parametrize("suffix", FORMATS)
-def test_every_format_suffix_is_ignored_by_locks(suffix: str) -> None:
-    """The spellings `1` and `1.<format>` of a segment share a lock (row 9)."""
-    assert coarse_segment(f"1.{suffix}") == coarse_segment(f"1.{suffix.upper()}") == "1"
 
 
 @given(raw=targets, choices=st.lists(st.booleans(), min_size=1, max_size=12))

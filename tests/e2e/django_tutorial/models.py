@@ -17,6 +17,8 @@ class Snippet(models.Model):
     owner = models.ForeignKey("auth.User", related_name="snippets", on_delete=models.CASCADE)
 
     class Meta:
+        """Oldest first."""
+
         ordering = ("created",)
 
     def __str__(self) -> str:

@@ -44,7 +44,6 @@ def told(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpR
 
     def tell(request: HttpRequest) -> HttpResponse:
         sys.stdout.write(f"arrived: {request.method} {request.get_full_path()}\n")
-        sys.stdout.flush()
         return get_response(request)
 
     return tell

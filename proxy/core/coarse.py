@@ -1,0 +1,69 @@
+"""How coarse a path segment is for locks and route literals: spellings that some origin server takes for one.
+
+What lives here: the spellings that frameworks and databases do not tell apart. Too coarse only makes two writers wait
+for each other; too fine lets them write one resource under two locks (invariant I5). What must not: a whole target, or
+what is refused of it (`proxy.core.target`).
+"""
+
+import re
+from unicodedata import combining, decimal, normalize
+from urllib.parse import unquote_to_bytes
+
+FORMATS = frozenset(
+    {"api", "atom", "csv", "geojson", "htm", "html", "json", "jsonld", "msgpack", "rss", "txt", "xhtml", "xml"}
+    | {"yaml", "yml"}
+)
+"""Suffixes by which frameworks let a client choose a format of one resource."""
+
+_NUMBER = re.compile(r"([+-]?)0*(\d+)(?:\.0*)?")
+_UUID = re.compile(r"[0-9a-f]{32}")
+
+
+def coarse_segment(segment: str) -> str:
+    """Return a raw path segment as writers' locks and route literals compare it.
+
+    Decoded (twice: harmless where the target was accepted), without ";" parameters, case, accents and outer white
+    space, in Unicode's compatibility form, without a suffix that names a format, and as one spelling of a number or
+    of a UUID. Never empty for a segment that is not.
+    """
+    decoded = unquote_to_bytes(unquote_to_bytes(segment.encode("latin-1")))
+    # A name that a second decoding spoils is no UTF-8 any more; all such share the replacement character.
+    name = decoded.decode("utf-8", "replace").partition(";")[0]
+    return _one_identifier(_without_formats(_folded(name)))
+
+
+def _folded(name: str) -> str:
+    """Return a name as case-insensitive, accent-insensitive collations compare it; the name itself if nothing is left.
+
+    Unicode D146, compatibility caseless matching: folding may bring forth what decomposes again.
+    """
+    folded = normalize("NFKD", normalize("NFKD", name.casefold()).casefold())
+    bare = "".join(character for character in folded if not combining(character)).strip()
+    return normalize("NFKC", bare) or name
+
+
+def _without_formats(name: str) -> str:
+    """Cut off suffixes that name a format, as long as something is left."""
+    stem, _, suffix = name.rpartition(".")
+    while stem and suffix in FORMATS:
+        name = stem
+        stem, _, suffix = name.rpartition(".")
+    return name
+
+
+def _one_identifier(name: str) -> str:
+    """Return the one spelling of a number or of a UUID, which parsers read in many; any other name as it is.
+
+    Python's `int` takes "01", "+1", "1_0" and the digits of any script, and a lenient schema "1.0"; its `UUID` takes
+    hyphens anywhere, braces and a URN.
+    """
+    number = _NUMBER.fullmatch("".join(map(_digit, name.replace("_", ""))))
+    if number is not None:
+        return f"{number[1].replace('+', '')}{number[2]}"
+    bare = name.removeprefix("urn:uuid:").strip("{}").replace("-", "")
+    return bare if _UUID.fullmatch(bare) else name
+
+
+def _digit(character: str) -> str:
+    """Return a decimal digit of any script in ASCII, any other character as it is."""
+    return str(decimal(character, character))

@@ -1,0 +1,87 @@
+"""Spellings that some origin server takes for one resource share a coarse segment."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proxy.core.coarse import FORMATS, coarse_segment
+
+UUID = "6fa459ea-ee8a-3ca4-894e-db77e160355e"
+
+
+def spelled(text: str) -> str:
+    """Return text as it stands in a target: UTF-8, one character a byte."""
+    return text.encode().decode("latin-1")
+
+
+@pytest.mark.parametrize(
+    ("one", "others"),
+    [
+        ("1", ["01", "+1", "%201", "1%20", "%31", "0_1", "1.0", "1.", "\uff11", "\u0661", "1.json", "1.api", "1;v=2"]),
+        ("10", ["1_0", "010", "+1_0"]),
+        ("0", ["00", "+0", "0.0"]),
+        ("-1", ["-01", "%2D1"]),
+        (UUID, [UUID.upper(), UUID.replace("-", ""), f"{{{UUID}}}", f"urn:uuid:{UUID}", f"%7B{UUID}%7D"]),
+        (
+            "page",
+            ["Page", "PAGE", "page;a=b", "page%20", "%70age", "%2570age", "page.json", "page.XML", "page.html.json"],
+        ),
+        ("caf\u00e9", ["cafe\u0301", "CAF\u00c9", "caf%C3%A9", "cafe"]),
+        ("stra\u00dfe", ["STRASSE", "strasse"]),
+    ],
+)
+def test_spellings_of_one(one: str, others: list[str]) -> None:
+    """Each of these reaches one row in some framework or database."""
+    assert {coarse_segment(spelled(other)) for other in others} == {coarse_segment(spelled(one))}
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("1", "2"),
+        ("1", "10"),
+        ("1", "-1"),
+        ("1", "1.5"),
+        ("1", "a1"),
+        ("v1.2", "v1.3"),
+        ("page", "pages"),
+        ("photo.jpg", "photo.png"),
+        (UUID, UUID.replace("6fa", "6fb")),
+        ("a-b", "ab"),
+        ("a_b", "ab"),
+        ("1e3", "1000"),
+    ],
+)
+def test_what_stays_apart(one: str, other: str) -> None:
+    """Coarse is not careless: writers of plainly different resources do not wait for each other."""
+    assert coarse_segment(one) != coarse_segment(other)
+
+
+@pytest.mark.parametrize("suffix", sorted(FORMATS))
+def test_a_suffix_alone_is_a_name(suffix: str) -> None:
+    """Where nothing would be left, nothing is cut off."""
+    assert coarse_segment(f".{suffix}") == f".{suffix}"
+    assert coarse_segment(f"a.{suffix}") == "a"
+
+
+@pytest.mark.parametrize("segment", ["%20", "%CC%81", "_", "+", "-", ".", "{}", "urn:uuid:"])
+def test_something_is_always_left(segment: str) -> None:
+    """A segment that is there does not vanish, which would merge it with its parent."""
+    assert coarse_segment(segment)
+
+
+@given(st.integers(), st.integers(0, 5))
+def test_a_number_has_one_spelling(number: int, zeros: int) -> None:
+    """Leading zeros never tell two numbers apart."""
+    sign, digits = ("-", str(-number)) if number < 0 else ("", str(number))
+    assert coarse_segment(f"{sign}{'0' * zeros}{digits}") == str(number)
+
+
+@given(st.text(min_size=1, max_size=8).filter(lambda text: not set(text) & set("/;%?#\\")))
+def test_case_never_counts(text: str) -> None:
+    """What two cases of a name fold to is the same."""
+    try:
+        name = spelled(text)
+    except UnicodeEncodeError:
+        return
+    assert coarse_segment(name) == coarse_segment(spelled(text.casefold()))
