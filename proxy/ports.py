@@ -31,7 +31,8 @@ class Budget:
     """How long an exchange may take.
 
     `connect` bounds the opening of a connection; `answer` runs from the call of `send` until the head has arrived
-    and, where `Reply.read` is used, until the content is complete. Content that is iterated has no deadline.
+    and, where `Reply.read` is used, until the content is complete. Content that is relayed starts it anew with each
+    part that is sent. Content that is iterated has no deadline.
     """
 
     connect: float

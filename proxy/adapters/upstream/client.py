@@ -69,7 +69,8 @@ class HttpUpstream:
         repeatable = purpose is not Purpose.PERFORM and request.safe and outgoing.rest is None
         connection = self._pool.take() if repeatable else None
         if connection is None:
-            return await self._send_afresh(outgoing, budget.connect, deadline, interim)
+            patience = budget.answer if purpose is Purpose.RELAY else None
+            return await self._send_afresh(outgoing, budget.connect, deadline, interim, patience)
         try:
             return await self._send_on(connection, outgoing, deadline, interim)
         except HungUp:
@@ -86,11 +87,16 @@ class HttpUpstream:
             raise NotSent("The request content could not be read in time.", timed_out=True) from error
 
     async def _send_afresh(
-        self, outgoing: Outgoing, connect: float, deadline: float, interim: InterimListener | None
+        self,
+        outgoing: Outgoing,
+        connect: float,
+        deadline: float,
+        interim: InterimListener | None,
+        patience: float | None = None,
     ) -> Reply:
         left = deadline - asyncio.get_running_loop().time()
         connection = await open_connection(self._origin, self._tls, min(connect, left))
-        return await self._send_on(connection, outgoing, deadline, interim)
+        return await self._send_on(connection, outgoing, deadline, interim, patience)
 
     async def _send_again(
         self, outgoing: Outgoing, connect: float, deadline: float, interim: InterimListener | None
@@ -102,7 +108,14 @@ class HttpUpstream:
             raise Unanswered(failure.detail, timed_out=failure.timed_out) from failure
 
     async def _send_on(
-        self, connection: Connection, outgoing: Outgoing, deadline: float, interim: InterimListener | None
+        self,
+        connection: Connection,
+        outgoing: Outgoing,
+        deadline: float,
+        interim: InterimListener | None,
+        patience: float | None = None,
     ) -> Reply:
-        answered = await exchange(connection, outgoing, deadline, interim)
-        return HttpReply(answered, connection, pool=self._pool if answered.whole else None, deadline=deadline)
+        answered = await exchange(connection, outgoing, deadline, interim, patience)
+        # Content that the origin server answered without reading would be its next request on this connection.
+        reusable = answered.whole and outgoing.bare
+        return HttpReply(answered, connection, pool=self._pool if reusable else None, deadline=deadline)

@@ -8,6 +8,7 @@ import asyncio
 import os
 import select
 import ssl
+from contextlib import suppress
 from typing import cast
 
 from proxy.adapters.upstream.response import IncomingResponse
@@ -129,14 +130,10 @@ class Connection(asyncio.Protocol):
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
-    def take(self) -> bytes | None:
-        """Return the next piece of response content, None when there is none now."""
-        if self._response is None:
-            return None
-        piece = self._response.take()
-        if self._response.buffered <= _RESUME_AT:
+    def relieve(self) -> None:
+        """Read on, where reading was paused, now that content was taken."""
+        if self._response is not None and self._response.buffered <= _RESUME_AT:
             self._resume()
-        return piece
 
     def abort(self) -> None:
         """Close at once; what was not sent yet is dropped."""
@@ -163,8 +160,6 @@ class Connection(asyncio.Protocol):
         tls: ssl.SSLObject | None = self._transport.get_extra_info("ssl_object")
         try:
             return tls is None or tls.read(1) == b""
-        except ssl.SSLZeroReturnError:
-            return True
         except ssl.SSLError:
             return False
 
@@ -177,9 +172,7 @@ class Connection(asyncio.Protocol):
         """
         if self._transport.get_extra_info("ssl_object") is not None:
             return
-        try:
+        with suppress(OSError):  # one way to learn that there is nothing more
             descriptor = self._transport.get_extra_info("socket").fileno()
             while data := os.read(descriptor, _SALVAGE_AT_ONCE):
                 response.feed(data)
-        except OSError:
-            return  # nothing more to be had, which is how it always ends

@@ -5,6 +5,7 @@ and whether there is a second try, is the room `client`.
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from proxy.adapters.upstream.connection import Connection
@@ -13,6 +14,8 @@ from proxy.adapters.upstream.response import IncomingResponse
 from proxy.adapters.upstream.sending import Outgoing, stream
 from proxy.errors import NotSent, Unanswered
 from proxy.ports import Content, InterimListener
+
+Progress = Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,18 +28,25 @@ class Answered:
 
 
 async def exchange(
-    connection: Connection, outgoing: Outgoing, deadline: float, interim: InterimListener | None
+    connection: Connection,
+    outgoing: Outgoing,
+    deadline: float,
+    interim: InterimListener | None,
+    patience: float | None = None,
 ) -> Answered:
     """Send a request and return as soon as the final head has arrived.
 
-    `deadline` is in the loop's time. Whatever is raised, the connection is closed then. Raised: `errors.NotSent` when
-    the connection ended, or the time was over, before anything was sent; `errors.Unanswered` when no final head
-    came; whatever the content or the listener raises.
+    `deadline` is in the loop's time; with `patience`, in seconds, it moves on with each part of the content that is
+    sent, since how long a client takes to send says nothing about the origin server.
+
+    Whatever is raised, the connection is closed then. Raised: `errors.NotSent` when the connection ended, or the time
+    was over, before anything was sent; `errors.Unanswered` when no final head came; whatever the content or the
+    listener raises.
     """
     limit = asyncio.timeout_at(deadline)
     try:
         async with limit:
-            return await _exchange(connection, outgoing, deadline, interim)
+            return await _exchange(connection, outgoing, deadline, interim, _moving(limit, patience))
     except TimeoutError as error:
         connection.abort()
         if not limit.expired():  # the content's own
@@ -47,8 +57,23 @@ async def exchange(
         raise
 
 
+def _moving(limit: asyncio.Timeout, patience: float | None) -> Progress:
+    """Return what moves the limit on, unless it has been reached or stands still."""
+    loop = asyncio.get_running_loop()
+
+    def move() -> None:
+        if patience is not None and not limit.expired():
+            limit.reschedule(loop.time() + patience)
+
+    return move
+
+
 async def _exchange(
-    connection: Connection, outgoing: Outgoing, deadline: float, interim: InterimListener | None
+    connection: Connection,
+    outgoing: Outgoing,
+    deadline: float,
+    interim: InterimListener | None,
+    progress: Progress,
 ) -> Answered:
     if asyncio.get_running_loop().time() >= deadline:
         raise NotSent("The time for an answer was over before the request could be sent.", timed_out=True)
@@ -59,14 +84,18 @@ async def _exchange(
     if outgoing.rest is None:
         head = await _final_head(connection, response, None, interim)
         return Answered(head, response, whole=connection.flushed)
-    return await _stream_until_head(connection, response, outgoing.rest, interim)
+    return await _stream_until_head(connection, response, outgoing.rest, interim, progress)
 
 
 async def _stream_until_head(
-    connection: Connection, response: IncomingResponse, content: Content, interim: InterimListener | None
+    connection: Connection,
+    response: IncomingResponse,
+    content: Content,
+    interim: InterimListener | None,
+    progress: Progress,
 ) -> Answered:
     """Send content until it is all sent or the final head arrives (RFC 9112 §9.5)."""
-    sender = asyncio.create_task(stream(content, connection))
+    sender = asyncio.create_task(stream(content, connection, progress))
     sender.add_done_callback(lambda _: connection.wake())
     try:
         head = await _final_head(connection, response, sender, interim)

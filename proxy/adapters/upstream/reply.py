@@ -100,7 +100,8 @@ class HttpReply:
     async def _next(self) -> bytes | None:
         """Return the next piece; None at the end."""
         while True:
-            piece = self._connection.take()
+            piece = self._response.take()
+            self._connection.relieve()
             if piece is not None or self._response.complete:
                 return piece
             if self._response.failure is not None:

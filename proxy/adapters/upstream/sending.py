@@ -3,7 +3,7 @@
 What lives here: cutting, chunking and counting. How far the origin server keeps up is the room `connection`.
 """
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -21,11 +21,15 @@ _MISCOUNTED = "The request content is not as long as was announced."
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A request ready to go. `opening` is one write; `rest` follows it piece by piece, None when that was all."""
+    """A request ready to go. `opening` is one write; `rest` follows it piece by piece, None when that was all.
+
+    `bare`: the request has no content, so that an origin server that answered it has nothing of it left to read.
+    """
 
     method: str
     opening: bytes
     rest: Content | None
+    bare: bool = False
 
 
 async def prepare(request: Request, content: Content | None, authority: str, purpose: Purpose) -> Outgoing:
@@ -35,7 +39,7 @@ async def prepare(request: Request, content: Content | None, authority: str, pur
     """
     head = serialise(request, content, authority)
     if content is None or content.length == 0:
-        return Outgoing(request.method, head, None)
+        return Outgoing(request.method, head, None, bare=True)
     if purpose is not Purpose.PERFORM or content.length is None or content.length > PART:
         return Outgoing(request.method, head, content)
     async with _iterated(content) as pieces:
@@ -45,8 +49,8 @@ async def prepare(request: Request, content: Content | None, authority: str, pur
     return Outgoing(request.method, head + whole, None)
 
 
-async def stream(content: Content, connection: Connection) -> None:
-    """Send content behind its head. Raises whatever its iteration raises.
+async def stream(content: Content, connection: Connection, progress: Callable[[], None]) -> None:
+    """Send content behind its head, calling `progress` after each part. Raises whatever its iteration raises.
 
     Raised when it is not as long as it says, before a byte too many is sent: `errors.Unanswered`.
     """
@@ -58,6 +62,7 @@ async def stream(content: Content, connection: Connection) -> None:
                 raise Unanswered(_MISCOUNTED)
             for part in _parts(piece):
                 await connection.deliver(part if content.length is not None else _chunk(part))
+                progress()
     if content.length is None:
         await connection.deliver(_LAST_CHUNK)
     elif sent != content.length:

@@ -3,11 +3,13 @@
 import asyncio
 import inspect
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from proxy.adapters import upstream as adapter
+from proxy.adapters.upstream import HttpUpstream
 from proxy.ports import Content, Purpose, Upstream
 from tests.adapters.upstream.origin import GUARD, OK, PATIENT, Peer, Pieces, Text, request, serving
 
@@ -103,15 +105,15 @@ async def test_cancelled_while_tls_is_set_up_nothing_is_left() -> None:
     async def silent(peer: Peer) -> None:
         accepted.set()
 
-    async with serving(silent) as plain, serving(slowly, tls=True) as origin:
-        origin.origin = type(origin.origin)(plain.origin.address, tls=True, authority="o")
-        async with origin.upstream() as upstream:
-            asking = asyncio.create_task(answered(upstream, "GET", None, Purpose.SELECT))
-            await accepted.wait()
-            asking.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await asking
-        await plain.closed()
+    async with serving(silent) as origin:
+        upstream = HttpUpstream(replace(origin.origin, tls=True))
+        asking = asyncio.create_task(answered(upstream, "GET", None, Purpose.SELECT))
+        await accepted.wait()
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        await origin.closed()
+        await upstream.aclose()
 
 
 async def test_closing_can_be_cancelled() -> None:

@@ -76,13 +76,23 @@ async def test_safe_requests_share_a_connection(method: str, purpose: Purpose) -
 @pytest.mark.parametrize("purpose", [PERFORM, RELAY])
 @pytest.mark.parametrize("content", [None, Text(b"hello"), Pieces([b"hello"])])
 async def test_unsafe_requests_take_a_fresh_connection(method: str, purpose: Purpose, content: Content | None) -> None:
-    """However many connections wait, a write opens its own; when it is answered cleanly that one may wait too."""
+    """However many connections wait, a write opens its own."""
     async with serving(answers(*[OK] * 3)) as origin, origin.upstream() as upstream:
         await ask(upstream)
         await ask(upstream, method, content, purpose)
         assert origin.connections == 2
         await ask(upstream)
         assert origin.connections == 2
+
+
+@pytest.mark.parametrize("purpose", [PERFORM, RELAY])
+@pytest.mark.parametrize("content", [Text(b"GET /x HTTP/1.1\r\nHost: o\r\n\r\n"), Pieces([b"hello"]), Text(b"")])
+async def test_content_spoils_its_connection(content: Text | Pieces, purpose: Purpose) -> None:
+    """An origin server may answer without reading the content; on a second use it would read it as a request."""
+    async with serving(answers(OK, OK)) as origin, origin.upstream() as upstream:
+        await ask(upstream, "PUT", content, purpose)
+        await ask(upstream)
+        assert origin.connections == (1 if content.length == 0 else 2)
 
 
 async def test_a_safe_request_with_content_takes_a_fresh_connection() -> None:

@@ -76,7 +76,8 @@ async def test_reading_pauses_when_too_much_waits_and_goes_on_when_it_is_taken()
         assert response.buffered == held <= 2 * MAX_BUFFERED
         taken = 0
         while taken < 16 * MEBIBYTE:
-            piece = connection.take()
+            piece = response.take()
+            connection.relieve()
             if piece is None:
                 await connection.changed()
             else:
@@ -176,13 +177,34 @@ async def test_the_way_a_connection_ends_is_told_apart(clean: bool) -> None:
 
 async def test_an_end_is_an_end_for_what_is_still_to_be_sent() -> None:
     """When the origin server shuts its side, bytes it does not read cannot keep the socket open."""
+    ended = asyncio.Event()
 
-    async def shut(peer: Peer) -> None:
+    async def shuts(peer: Peer) -> None:
         await peer.head()
         peer.writer.write_eof()
+        await ended.wait()  # nothing more is read until then
 
-    async with serving(shut) as origin:
+    async with serving(shuts) as origin:
         connection, response = await asked(origin)
         connection.write(bytes(64 * MEBIBYTE))
         await connection.wait_closed()
         assert response.failure is not None
+        ended.set()
+
+
+async def test_a_delivery_gives_way_to_what_has_arrived() -> None:
+    """However fast the origin server reads, the loop has its turn between two parts, so an early answer is seen."""
+    turns = 0
+
+    def turn() -> None:
+        nonlocal turns
+        turns += 1
+
+    async with serving(Peer.left) as origin:
+        connection = await connected(origin)
+        for _ in range(3):
+            asyncio.get_running_loop().call_soon(turn)
+            await connection.deliver(b"a")
+        assert turns == 3
+        connection.close()
+        await connection.wait_closed()

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import ssl
 import threading
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from proxy.core.address import Origin, TcpAddress
 from proxy.core.fields import Fields
 from proxy.errors import ClientGone, NotSent, Unanswered
 from proxy.ports import Content, InterimListener
-from tests.adapters.upstream.origin import OK, Clock, Peer, Pieces, Serving, others, serving
+from tests.adapters.upstream.origin import CERTIFICATE, OK, Clock, Peer, Pieces, Serving, others, serving
 
 MEBIBYTE = 1024 * 1024
 HEAD = b"PUT / HTTP/1.1\r\nHost: o\r\nContent-Length: %d\r\n\r\n"
@@ -28,11 +29,14 @@ def upload(content: Pieces) -> Outgoing:
     return Outgoing("PUT", HEAD % content.length, content)
 
 
-async def exchanged(origin: Serving, outgoing: Outgoing, interim: InterimListener | None = None) -> Answered:
+async def exchanged(
+    origin: Serving, outgoing: Outgoing, interim: InterimListener | None = None, patience: float | None = None
+) -> Answered:
     """One exchange on a connection of its own, which is closed."""
-    connection = await open_connection(origin.origin, None, 30.0)
+    context = ssl.create_default_context(cafile=str(CERTIFICATE)) if origin.origin.tls else None
+    connection = await open_connection(origin.origin, context, 30.0)
     try:
-        return await exchange(connection, outgoing, asyncio.get_running_loop().time() + 30.0, interim)
+        return await exchange(connection, outgoing, asyncio.get_running_loop().time() + 30.0, interim, patience)
     finally:
         connection.abort()
         await connection.wait_closed()
@@ -157,14 +161,15 @@ async def test_a_miscounted_upload_is_not_answered() -> None:
             await exchanged(origin, upload(Pieces([b"hel"], length=5)))
 
 
-async def test_an_end_during_the_upload_is_not_answered() -> None:
+@pytest.mark.parametrize("tls", [False, True])
+async def test_an_end_during_the_upload_is_not_answered(tls: bool) -> None:
     """A connection that breaks while content is sent ends the exchange, and the content is let go."""
 
     async def breaks(peer: Peer) -> None:
         await peer.head()
         peer.reset()
 
-    async with serving(breaks) as origin:
+    async with serving(breaks, tls=tls) as origin:
         content = Pieces([b"a"], length=2, endless=True)
         with pytest.raises(Unanswered, match="closed the connection without an answer"):
             await exchanged(origin, upload(content))
@@ -188,6 +193,42 @@ async def test_an_upload_that_stalls_is_not_answered_in_time(clock: Clock) -> No
             await sending
     assert caught.value.timed_out
     assert content.ended.is_set()
+
+
+@dataclass(frozen=True)
+class Slow:
+    """Content of a client that takes its time: 20 s before each byte."""
+
+    clock: Clock
+    length: int = 4
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for _ in range(self.length):
+            yield b"a"
+            self.clock.forward(20.0)
+
+
+@pytest.mark.parametrize("patience", [30.0, None])
+async def test_a_slow_client_is_not_a_slow_origin_server(clock: Clock, patience: float | None) -> None:
+    """An upload of 80 s is answered if its deadline moves on with what is sent, and is not if it stands still."""
+
+    async def reads(peer: Peer) -> None:
+        await peer.head()
+        await peer.reader.readexactly(4)
+        await peer.send(OK)
+
+    async with serving(reads if patience else silent) as origin:
+        outgoing = Outgoing("PUT", HEAD % 4, Slow(clock))
+        if patience is None:
+            with pytest.raises(Unanswered, match="in time"):
+                await exchanged(origin, outgoing)
+        else:
+            assert (await exchanged(origin, outgoing, patience=patience)).whole
+
+
+async def silent(peer: Peer) -> None:
+    """Never answer."""
+    await peer.head()
 
 
 async def test_interim_responses_reach_the_listener_while_content_is_sent() -> None:
@@ -254,7 +295,7 @@ async def test_nothing_is_sent_on_a_closed_connection() -> None:
 
 async def test_nothing_is_sent_after_the_deadline() -> None:
     """A write that could not be answered in time any more is not begun."""
-    async with serving(lambda peer: peer.left()) as origin:
+    async with serving(Peer.left) as origin:
         connection = await open_connection(origin.origin, None, 30.0)
         with pytest.raises(NotSent, match="time for an answer was over") as caught:
             await exchange(connection, Outgoing("GET", b"GET / HTTP/1.1\r\n\r\n", None), 0.0, None)
@@ -285,7 +326,7 @@ class Stubborn:
 async def test_a_second_cancellation_still_waits_for_the_content() -> None:
     """The content belongs to someone else: it is not let go while it is still being read."""
     content = Stubborn()
-    async with serving(lambda peer: peer.left()) as origin:
+    async with serving(Peer.left) as origin:
         outgoing = Outgoing("PUT", HEAD % 2, content)
         sending = asyncio.create_task(exchanged(origin, outgoing))
         await content.asked.wait()

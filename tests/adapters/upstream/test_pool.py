@@ -96,7 +96,7 @@ async def test_a_connection_that_ended_meanwhile_is_not_taken() -> None:
         pool = Pool(64, 15.0)
         pool.put(connection)
         peer = await origin.peer(0)
-        peer.writer.get_extra_info("socket").shutdown(1)
+        peer.writer.write_eof()
         assert pool.take() is None
         await connection.wait_closed()
 

@@ -241,6 +241,18 @@ async def test_a_reply_that_is_complete_need_not_be_read() -> None:
         assert origin.connections == 1
 
 
+async def test_a_closed_reply_never_takes_what_answers_another() -> None:
+    """Its connection may carry the next exchange already; whoever still iterates gets what was its own."""
+    async with serving(answers(OK, SIZED)) as origin, origin.upstream() as upstream:
+        first = await upstream.send(request(), None, purpose=Purpose.SELECT, budget=PATIENT)
+        await first.aclose()
+        second = await upstream.send(request(), None, purpose=Purpose.SELECT, budget=PATIENT)
+        assert origin.connections == 1
+        assert await consumed(first, whole=False) == b"ok"
+        assert await second.read(5) == b"hello"
+        await second.aclose()
+
+
 async def test_completeness_is_told() -> None:
     """`complete` says whether more is to come."""
     async with serving(stalled(SIZED[:-1])) as origin:

@@ -24,7 +24,7 @@ async def streamed(content: Content) -> bytes:
     async with serving(reads) as origin:
         connection = await open_connection(origin.origin, None, 30.0)
         try:
-            await stream(content, connection)
+            await stream(content, connection, lambda: None)
         finally:
             connection.close()
     return got
