@@ -91,9 +91,7 @@ class Problem:
 
 _AGAIN = "Try again after the time in Retry-After; the request was not forwarded."
 _LOOK_FIRST = "Read the resource to learn whether the change was made before you send it again."
-_REREAD = (
-    "GET the resource, apply your change to its current state, and send it with the ETag of that answer in If-Match."
-)
+_REREAD = "GET the resource, apply your change to its current state, and send that with its ETag in If-Match."
 _LATER = "Try again later; the request changed nothing."
 _CORRECT = "Correct the request; sent again as it is, it is refused again."
 _LOGGED = "The proxy failed in a way that it does not know; its log says more."

@@ -105,7 +105,8 @@ class Reading:
             journal.note(upstream_status=reply.status)
             try:
                 selection = await self._read(reply, match)
-                await self.remember(match, selecting.selector(asked), selection, began)
+                if revalidate:  # else a cache between us and the origin server may have answered with an old state
+                    await self.remember(match, speaks_for(match, asked), selection, began)
             except BaseException:
                 await reply.aclose()
                 raise
@@ -128,6 +129,11 @@ class Reading:
         response = Response(reply.status, reply.fields, content)
         validator = self._minter.mint(match.tag_key, response, match.route.rules)
         return Selection(classify(response, whole=True), validator, None)
+
+
+def speaks_for(match: Match, asked: Request) -> bytes:
+    """Return what must be equal for one selection to speak for another: routes may make tags by different rules."""
+    return selecting.selector(asked) + match.route.name.encode()
 
 
 def plan(routes: Routes, request: Request) -> Plan:

@@ -16,6 +16,7 @@ from proxy.core.minting import Validator
 from proxy.core.preconditions import Preconditions, Require
 from proxy.core.presenting import Statement
 from proxy.core.representation import Opaque, Representation
+from proxy.core.route import Match
 from proxy.core.verdict import (
     Indeterminate,
     Perform,
@@ -27,11 +28,14 @@ from proxy.core.verdict import (
 )
 from proxy.errors import Failure, NotSent, Unanswered, Unverifiable
 from proxy.gateway.exchange import Answer, Plan, Selection, Write, matched, unknown
-from proxy.gateway.reading import Reading
+from proxy.gateway.reading import Reading, speaks_for
 from proxy.ports import Budget, Journal, Lease, LeaseTerms, Purpose, ReceivedContent, Reply, Step
 
 DIGEST_SIZE = 32
 """Bytes of the digest of received content (ports.ReceivedContent)."""
+
+INCONCLUSIVE = frozenset({502, 504})
+"""What a gateway between us and the origin server says of a write that it lost sight of (RFC 9110 15.6.3, 15.6.5)."""
 
 
 class Gateway(Reading):
@@ -41,14 +45,14 @@ class Gateway(Reading):
         """Let a write through only if its preconditions hold now, while nobody else writes (I1)."""
         conditions = Preconditions.parse(request.fields)
         write = Write(request, content, matched(plan), conditions, self._state.stamp(), journal)
-        refusal = self.require(write)
+        refusal = self.require(write.match, conditions, journal)
         if refusal is not None:
-            return _refused(write, refusal)
+            return _refused(write.match, refusal)
         async with self.hold(write) as lease:
             if write.depends_on_state:
                 refusal = await self.recall(write)
                 if refusal is not None:
-                    return _refused(write, refusal)
+                    return _refused(write.match, refusal)
                 selection = await self.select(request, write.match, journal, revalidate=True)
                 verdict = self.evaluate(write, selection)
                 if not isinstance(verdict, Perform):
@@ -61,11 +65,19 @@ class Gateway(Reading):
             tag = await self.settle(write, response)
             return Answer(verdict, presenting.written(response, tag, write.match.route.rules))
 
-    def require(self, write: Write) -> Refusal | None:
+    def foresee(self, request: Request, plan: Plan, journal: Journal) -> Answer | None:
+        """Return the refusal that the head of a write decides, so that its content need not be sent (RFC 9110 10.1.1).
+
+        Raised: `errors.MalformedPrecondition`.
+        """
+        match = matched(plan)
+        refusal = self.require(match, Preconditions.parse(request.fields), journal)
+        return None if refusal is None else _refused(match, refusal)
+
+    def require(self, match: Match, conditions: Preconditions, journal: Journal) -> Refusal | None:
         """Refuse what lacks the precondition that the route requires whatever the state (428)."""
-        with write.journal.step(Step.REQUIRE):
-            required = write.match.route.policy.require is Require.ALWAYS
-            if required and not write.conditions.guarding:
+        with journal.step(Step.REQUIRE):
+            if match.route.policy.require is Require.ALWAYS and not conditions.guarding:
                 return PreconditionRequired(Reason.MISSING, None)
             return None
 
@@ -85,7 +97,7 @@ class Gateway(Reading):
         """Refuse by a selection that began after the request arrived, if one is remembered. It never permits (I2)."""
         asked = selecting.selection(write.request, write.match.state_target, revalidate=True)
         with write.journal.step(Step.RECALL):
-            remembered = await self._state.recall(write.match.lock_key, selecting.selector(asked))
+            remembered = await self._state.recall(write.match.lock_key, speaks_for(write.match, asked))
         if remembered is None or remembered.began <= write.arrived:
             return None
         verdict = _evaluate(write, remembered.current)
@@ -110,7 +122,7 @@ class Gateway(Reading):
             raise Unverifiable(detail)
         if not isinstance(verdict, Indeterminate):
             await selection.aclose()
-            return _refused(write, verdict)
+            return _refused(write.match, verdict)
         response = presenting.untagged(selected.response, write.match.route.rules)
         note = f"the selection was answered {status}; the request was not forwarded"
         return Answer(verdict, response, selection.rest, note=note)
@@ -121,14 +133,14 @@ class Gateway(Reading):
             await lease.confirm()
 
     async def perform(self, write: Write, lease: Lease) -> Response:
-        """Forward the write, once, and read its whole answer; abandon the lease where none comes (I4)."""
+        """Forward the write, once, and read its whole answer; abandon the lease where it decides nothing (I4)."""
         timeouts = write.match.route.timeouts
         request = selecting.write(write.request)
         with write.journal.step(Step.PERFORM):
             try:
                 budget = Budget(timeouts.connect, timeouts.perform)
                 reply = await self._upstream.send(request, write.content, purpose=Purpose.PERFORM, budget=budget)
-                return await self._collect(reply, write)
+                response = await self._collect(reply, write)
             except NotSent:
                 raise
             except Unanswered as failure:
@@ -138,6 +150,9 @@ class Gateway(Reading):
                 # Cancelled, or a fault of ours: bytes may have left, so the origin server may yet apply them.
                 lease.abandon()
                 raise
+        if response.status in INCONCLUSIVE:
+            lease.abandon()
+        return response
 
     async def settle(self, write: Write, response: Response) -> EntityTag | None:
         """Forget the old state and, where the route asks, return the new one's tag, selected under the lease (I11).
@@ -172,8 +187,8 @@ def _evaluate(write: Write, current: Validator | None) -> Verdict:
     return preconditions.evaluate(write.request.method, write.conditions, current, write.match.route.policy)
 
 
-def _refused(write: Write, verdict: Verdict) -> Answer:
-    return Answer(verdict, None, missing_status=write.match.route.missing_status)
+def _refused(match: Match, verdict: Verdict) -> Answer:
+    return Answer(verdict, None, missing_status=match.route.missing_status)
 
 
 def _tag_to_say(may_say: Statement, write: Write, selection: Selection) -> EntityTag | None:

@@ -52,7 +52,7 @@ class Patience:
 class Connection(web.RequestHandler):
     """One client connection. `gone` is done once it is lost."""
 
-    __slots__ = ("_arriving", "_deaf", "_ended", "_noise", "_timers", "_wire", "census", "gone", "patience")
+    __slots__ = ("_arriving", "_deaf", "_ended", "_leaving", "_noise", "_timers", "_wire", "census", "gone", "patience")
 
     def __init__(self, listener: "Listener", **settings: Any) -> None:
         super().__init__(listener, **settings)
@@ -64,6 +64,7 @@ class Connection(web.RequestHandler):
         self._arriving: StreamReader | None = None
         self._ended = False
         self._deaf = False
+        self._leaving = False
         self._timers: dict[str, asyncio.TimerHandle] = {}
 
     @property
@@ -96,8 +97,8 @@ class Connection(web.RequestHandler):
 
         Closing at once would make the kernel answer unread bytes with a reset, which can overtake the answer.
         """
-        self._deaf = True
-        if self.transport is None or self.transport.is_closing():
+        self._deaf = self._leaving = True
+        if self._ended or self.transport is None or self.transport.is_closing():
             return
         self._resume_transport_reading()
         if self.transport.can_write_eof():
@@ -150,10 +151,10 @@ class Connection(web.RequestHandler):
         self._watch_head()
 
     def eof_received(self) -> bool | None:  # type: ignore[override]  # aiohttp's never keeps the connection open
-        """Take a half-close: answer what was asked (WALLS, half-close), never forward what was cut short."""
+        """Take a half-close: answer what was asked, never forward what was cut short."""
         self._ended = True
         self._fail_content(BadFraming("The content ended before its announced length."))
-        if self._deaf or self._idle or self.ssl_context is not None:  # TLS cannot stay half-open in asyncio
+        if self._leaving or self._idle or self.ssl_context is not None:  # TLS cannot stay half-open in asyncio
             return None
         self._watch_silence(self._progress())
         return True
@@ -169,11 +170,11 @@ class Connection(web.RequestHandler):
 
         In aiohttp's place: it logs a traceback and echoes request bytes.
         """
-        if request.writer.output_size > 0:
-            self.abort()
-            return Sent(self, request, status)
-        if status == 500:  # noqa: PLR2004 - aiohttp's word for an exception of the handler
+        if status != 400:  # noqa: PLR2004 - aiohttp's word for a message that it could not parse
             self.log_exception("the handler of a request raised", exc_info=exc)
+            if request.writer.output_size > 0:
+                self.abort()
+                return Sent(self, request, status)
             return Sent(self, request, status, message=parting(problems.of_situation(Situation.FAULT_AFTER_SENDING)))
         self._noise.warning(f"refused a message from {self.peer or 'a local client'}: {type(exc).__name__}")
         detail = "A line of the request is too long." if isinstance(exc, LineTooLong) else "The request is malformed."
@@ -182,14 +183,12 @@ class Connection(web.RequestHandler):
     # ------------------------------------------------------------------------------------------------------- inner life
 
     def _arrived(self) -> None:
-        """Remember whose content is arriving; when parsing failed, fail the one before."""
+        """Remember whose content is arriving; when parsing failed, fail it."""
         message, content = self._messages[-1]
         if isinstance(message, RawRequestMessage):
             self._arriving = content
             return
         self._deaf = True  # the parser would report the same error again, for every byte that follows
-        if len(self._messages) > 1:
-            self._arriving = self._messages[-2][1]
         self._fail_content(BadFraming("The framing of the content is malformed."))
 
     def _fail_content(self, failure: Failure) -> None:

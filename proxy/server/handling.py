@@ -16,10 +16,10 @@ from proxy import problems
 from proxy.core import admission, forwarding, framing
 from proxy.core.fields import Fields
 from proxy.core.message import SAFE_METHODS, Request, Response
-from proxy.core.route import Match
 from proxy.core.verdict import PreconditionFailed, PreconditionRequired
 from proxy.errors import ClientGone, Failure, MalformedRequest, Outcome
 from proxy.gateway import Answer, Gateway, Kind, Plan
+from proxy.gateway.exchange import matched
 from proxy.ports import Step
 from proxy.problems import Situation
 from proxy.server.draining import Census
@@ -105,7 +105,12 @@ class Handling:
 
     async def _guard(self, exchange: Exchange, request: Request, plan: Plan) -> None:
         """Receive the whole content, then write: no lock is held while a client sends (I10)."""
-        route = _matched(plan).route
+        if exchange.expectation is not None:
+            refusal = self._gateway.foresee(request, plan, exchange.journal)
+            if refusal is not None:
+                await self._send(exchange, refusal)
+                return
+        route = matched(plan).route
         with exchange.journal.step(Step.RECEIVE):
             content = await receive(exchange.content(), route.limits.content, route.timeouts.receive)
         work = self._census.write(self._gateway.guard(request, content, plan, exchange.journal))
@@ -176,9 +181,3 @@ class Handling:
 def _may_have_left(exchange: Exchange) -> bool:
     """Tell whether something that may change state may have been forwarded."""
     return exchange.method not in SAFE_METHODS and exchange.journal.forwarded
-
-
-def _matched(plan: Plan) -> Match:
-    if plan.match is None:
-        raise TypeError("a guarded request has a route")
-    return plan.match

@@ -6,6 +6,7 @@ lines stay; aiohttp's own serialiser writes UTF-8 and adds fields. What must not
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Final
 
@@ -15,6 +16,7 @@ from proxy.core.message import Response
 
 LAST_CHUNK: Final = b"0\r\n\r\n"
 
+_date: Final = lru_cache(maxsize=4)(http_date.format)  # the same for every answer of a second
 _WITHOUT_CONTENT: Final = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 _PHRASES: Final = {status.value: status.phrase for status in HTTPStatus}
 
@@ -69,7 +71,7 @@ def final(response: Response, asked: Asked, chosen: Frame, now: int) -> bytes:
     if chosen.framing is Framing.CHUNKED:
         fields = fields.adding("Transfer-Encoding", "chunked")
     if "date" not in fields:
-        fields = fields.adding("Date", http_date.format(now))
+        fields = fields.adding("Date", _date(now))
     if not asked.persistent or chosen.framing is Framing.CLOSE:
         fields = fields.adding("Connection", "close")
     elif not asked.modern:

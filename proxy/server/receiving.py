@@ -43,11 +43,6 @@ class Arriving:
         """Bytes announced; None when it comes in chunks."""
         return self._length
 
-    @property
-    def taken(self) -> int:
-        """Bytes that have arrived."""
-        return self._stream.total_bytes
-
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
 

@@ -5,8 +5,12 @@ from dataclasses import replace
 
 import pytest
 
+from proxy.adapters.memory import MemoryState
+from proxy.core.canonical import CanonicalJson
+from proxy.core.message import Request
+from proxy.core.minting import TagRules
 from proxy.core.preconditions import Absence, Policy, Require
-from proxy.core.route import Limits, LockRules, Route, TagOnWrite
+from proxy.core.route import Limits, LockRules, Route, Routes, TagOnWrite
 from proxy.core.template import Template
 from proxy.core.verdict import Indeterminate, Perform, PreconditionFailed, PreconditionRequired, Reason
 from proxy.errors import (
@@ -19,8 +23,10 @@ from proxy.errors import (
     Unanswered,
     Unverifiable,
 )
-from proxy.ports import Purpose
-from tests.support.scripted import TEXT, Canned, Rig, answering
+from proxy.gateway import Answer, Gateway
+from proxy.ports import LeaseTerms, Purpose
+from tests.support.scripted import TEXT, Canned, Rig, answering, request
+from tests.support.world import SilentJournal, Text
 
 WIKI = Route("wiki", Template.parse("/wiki/{id}"))
 OLD = b"old"
@@ -303,3 +309,55 @@ async def test_a_failing_selection_after_a_write_takes_nothing_from_its_answer(f
     assert answer.response.status == 204
     assert "etag" not in answer.response.fields
     assert rig.lock.resources() == 0
+
+
+@pytest.mark.parametrize(("status", "kept_out"), [(502, True), (504, True), (500, False), (503, False), (409, False)])
+async def test_the_answer_of_a_gateway_that_lost_the_write(status: int, kept_out: bool) -> None:
+    """I4: 502 and 504 come from a gateway behind us that knows as little as we would: the write may yet be applied."""
+    rig = Rig(answering(Canned(200, OLD), Canned(status, b"so told")), IMPATIENT)
+    answer = await rig.write("PUT", ("If-Match", rig.tag(OLD)))
+    assert answer.response is not None
+    assert (answer.response.status, answer.response.content) == (status, b"so told")
+    assert (rig.lock.resources() == 1) == kept_out
+    if kept_out:
+        with pytest.raises(ResourceBusy):
+            await rig.write("PUT", ("If-Match", rig.tag(OLD)))
+
+
+async def test_what_a_cache_said_refuses_nobody() -> None:
+    """I2: a GET may be answered with an old state by a cache; a write that waits meanwhile is not refused by it."""
+
+    def cached(asked: Request, purpose: Purpose) -> Canned:
+        if purpose is Purpose.PERFORM:
+            return Canned(204)
+        return Canned(200, b"now" if asked.fields.get("cache-control") == "no-cache" else OLD)
+
+    rig = Rig(cached)
+    async with rig.lock.hold("/wiki/1", LeaseTerms(1.0, 1.0, 1.0, None)):
+        waiting = asyncio.create_task(rig.write("PUT", ("If-Match", rig.tag(b"now"))))
+        await asyncio.sleep(0)  # one turn, in which it comes as far as the queue
+        assert rig.lock.waiting() == 1
+        await rig.get()
+    answer = await waiting
+    assert answer.verdict == Perform(Reason.HOLDS)
+
+
+async def test_a_selection_under_other_rules_refuses_nobody() -> None:
+    """I2: two routes of one resource may make its tags by different rules; one's tag says nothing about the other's."""
+    replaced = replace(WIKI, name="replaced", methods=frozenset({"PUT"}))
+    ignoring = replace(WIKI, name="patched", rules=TagRules(CanonicalJson()))
+    rig = Rig(answering(Canned(200, b"{}", (("Content-Type", "application/json"),))), ignoring)
+    tag = rig.tag(b"{}", lines=(("Content-Type", "application/json"),))
+    gateway = Gateway(Routes([replaced, ignoring]), rig.upstream, rig.lock, MemoryState(), rig.minter)
+
+    async def write(method: str, line: tuple[str, str]) -> Answer:
+        asked = request(method, "/wiki/1", line)
+        return await gateway.guard(asked, Text(b"x"), gateway.identify(asked), SilentJournal())
+
+    async with rig.lock.hold("/wiki/1", LeaseTerms(1.0, 1.0, 1.0, None)):
+        refused = asyncio.create_task(write("PUT", ("If-Match", '"stale"')))
+        waiting = asyncio.create_task(write("PATCH", ("If-Match", tag)))
+        await asyncio.sleep(0)  # one turn, in which both come as far as the queue
+        assert rig.lock.waiting() == 2
+    assert isinstance((await refused).verdict, PreconditionFailed)
+    assert (await waiting).verdict == Perform(Reason.HOLDS)

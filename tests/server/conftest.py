@@ -20,7 +20,7 @@ from proxy.ports import ResourceLock
 from proxy.server import Patience, Server
 from proxy.telemetry import AccessLog, Style
 from tests.server.origin import Origin
-from tests.server.wire import PATIENCE, Wire, connect
+from tests.server.wire import PATIENCE, Message, Wire, connect
 
 LOOPBACK = TcpAddress("127.0.0.1", 0)
 
@@ -69,6 +69,10 @@ class Stand:
         wire.send(message)
         return wire
 
+    async def answer(self, message: bytes, method: str = "GET") -> Message:
+        """Return the answer to a request on a connection of its own."""
+        return await (await self.ask(message)).answer(method)
+
     @property
     def lines(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.log.getvalue().splitlines()]
@@ -107,7 +111,7 @@ async def serving() -> AsyncIterator[Serving]:
         origin = origin or Origin()
         log = Log()
         gateway = Gateway(rules or routes(), origin, lock or MemoryLock(), MemoryState(), Minter("test"))
-        patient = {"patience": Patience(linger=PATIENCE), **options}
+        patient = {"patience": Patience(linger=1e6), **options}
         server = Server(gateway, access_log=AccessLog(log, Style.JSON), **patient)
         stands.append(Stand(server, origin, await server.start(address, context), log, gateway))
         return stands[-1]

@@ -125,3 +125,28 @@ def failing(fault: BaseException, method: str | None = None) -> Script:
         return OriginReply()
 
     return script
+
+
+class Gate:
+    """A script that answers like `Origin` by itself, but lets requests of `purpose` wait until it is opened."""
+
+    def __init__(self, purpose: Purpose) -> None:
+        self.purpose = purpose
+        self.reached = asyncio.Event()
+        self.opened = asyncio.Event()
+        self.cancelled = asyncio.Event()
+        self.origin = Origin(script=self)
+
+    async def __call__(self, request: Request, content: Content | None, interim: InterimListener | None) -> OriginReply:
+        if self.origin.seen[-1].purpose is self.purpose:
+            self.reached.set()
+            try:
+                await self.opened.wait()
+            except asyncio.CancelledError:
+                self.cancelled.set()
+                raise
+        if request.safe:
+            return OriginReply(content=self.origin.content)
+        assert content is not None
+        self.origin.content = b"".join([piece async for piece in content])
+        return OriginReply(204, Fields())

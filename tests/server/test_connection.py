@@ -1,4 +1,4 @@
-"""The events of one connection: half-closes, losses, messages that cannot be parsed, clients that dawdle."""
+"""The events of one connection: half-closes, losses, clients that dawdle, messages that cannot be parsed."""
 
 import asyncio
 import logging
@@ -12,10 +12,14 @@ from aiohttp import web
 from proxy.core.address import TcpAddress
 from proxy.core.fields import Fields
 from proxy.core.message import Request
+from proxy.errors import ClientGone
 from proxy.ports import Content, InterimListener
 from proxy.server import Patience
 from proxy.server.connection import Connection
+from proxy.server.draining import Census
 from proxy.server.handling import Handling
+from proxy.server.listening import Listener
+from proxy.telemetry import Sparing
 from tests.server.conftest import Serving
 from tests.server.origin import Origin, OriginReply, Pieces, answering
 from tests.server.wire import PATIENCE
@@ -24,6 +28,9 @@ GET = b"GET /wiki/1 HTTP/1.1\r\nHost: x\r\n\r\n"
 PUT = b"PUT /wiki/1 HTTP/1.1\r\nHost: x\r\nIf-Match: *\r\n"
 FOREVER = 1e6
 CERTIFICATE = Path(__file__).parent.parent / "adapters" / "upstream" / "localhost.pem"
+
+
+# ---------------------------------------------------------------------------------------- half-closes, losses, dawdling
 
 
 async def test_a_client_that_half_closes_gets_its_answer(serving: Serving) -> None:
@@ -58,6 +65,7 @@ async def test_content_cut_short_is_never_forwarded(serving: Serving, framing: b
     assert answer.status == 400
     assert answer.problem["reason"] == "bad-framing"
     assert await wire.ended() == b""
+    assert await stand.server.drain(PATIENCE)  # there is nobody to linger for
     assert stand.origin.seen == []
 
 
@@ -72,6 +80,173 @@ async def test_content_whose_client_leaves_is_never_forwarded(serving: Serving) 
     assert line["outcome"] == "not-applied"
     assert line["status"] is None
     assert stand.origin.seen == []
+
+
+async def test_a_head_that_does_not_end_is_given_up(serving: Serving) -> None:
+    """A client that began a request head has `head` seconds to end it."""
+    stand = await serving(patience=Patience(keepalive=FOREVER, head=0))
+    wire = await stand.ask(b"GET / HTTP/1.1\r\nHost:")
+    assert await wire.ended() == b""
+    assert stand.lines == []
+
+
+async def test_a_head_that_ends_is_not(serving: Serving) -> None:
+    """The time for a head does not run while a request is answered, nor between requests."""
+    origin = Origin(script=answering(OriginReply(content=Pieces())))
+    stand = await serving(origin, patience=Patience(keepalive=FOREVER, head=FOREVER))
+    wire = await stand.ask(b"GET / HTTP/1.1\r\nHost:")
+    await asyncio.sleep(0)
+    wire.send(b" x\r\n\r\n")
+    assert (await wire.head()).status == 200
+
+
+async def test_an_idle_connection_ends(serving: Serving) -> None:
+    """A connection on which nothing happens for `keepalive` seconds is closed."""
+    stand = await serving(patience=Patience(keepalive=0.01))
+    wire = await stand.connect()
+    assert await wire.ended() == b""
+
+
+async def test_a_half_close_between_requests(serving: Serving) -> None:
+    """A client that shuts its sending side when nothing is asked is let go at once."""
+    stand = await serving(patience=Patience(keepalive=FOREVER))
+    wire = await stand.ask(GET)
+    assert (await wire.answer()).status == 200
+    wire.half_close()
+    assert await wire.ended() == b""
+
+
+async def test_content_that_nobody_reads_yet_fails_too() -> None:
+    """When the connection is lost, content fails for whoever will read it, not only for who does already."""
+
+    async def handler(request: web.BaseRequest) -> web.StreamResponse:
+        raise AssertionError
+
+    listener = Listener(handler, Census(), Patience(), Sparing(logging.getLogger("test")))
+    connection = listener()
+    connection.connection_made(Nowhere())
+    connection.data_received(PUT + b"Content-Length: 6\r\n\r\nabc")
+    content = connection._messages[-1][1]  # noqa: SLF001 - aiohttp has not yet begun to handle it
+    connection.connection_lost(None)
+    with pytest.raises(ClientGone):
+        await content.readany()
+    await asyncio.sleep(0)  # aiohttp's task for the connection ends
+
+
+async def test_silence_after_a_half_close(serving: Serving) -> None:
+    """A client that shut its sending side and is written nothing for `silence` seconds counts as gone."""
+    reply = OriginReply(content=Pieces())
+    stand = await serving(Origin(script=answering(reply)), patience=Patience(silence=0))
+    wire = await stand.ask(b"GET /open/events HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert (await wire.head()).status == 200
+    wire.half_close()
+    await reply.closed.wait()
+    (line,) = await stand.finish()
+    assert line["cut_short"] == "client-gone"
+
+
+async def test_a_stream_goes_on_after_a_half_close(serving: Serving) -> None:
+    """A client that shut its sending side is not silent as long as something is written to it."""
+    pieces = Pieces()
+    stand = await serving(Origin(script=answering(OriginReply(content=pieces))))
+    wire = await stand.ask(b"GET /open/events HTTP/1.1\r\nHost: x\r\n\r\n")
+    wire.half_close()
+    await wire.head()
+    for piece in (b"one", b"two"):
+        pieces.send(piece)
+        assert await wire.chunk() == piece
+    pieces.end()
+    assert await wire.chunk() == b""
+    assert await wire.ended() == b""
+
+
+async def test_silence_is_measured_anew(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A byte written since the last look gives the client another `silence` seconds."""
+    pieces = Pieces()
+    connections: list[Connection] = []
+    made = Connection.connection_made
+
+    def noticed(self: Connection, transport: asyncio.BaseTransport) -> None:
+        connections.append(self)
+        made(self, transport)
+
+    monkeypatch.setattr(Connection, "connection_made", noticed)
+    stand = await serving(Origin(script=answering(OriginReply(content=pieces))), patience=Patience(silence=FOREVER))
+    wire = await stand.ask(b"GET /open/events HTTP/1.1\r\nHost: x\r\n\r\n")
+    await wire.head()
+    (connection,) = connections
+    before = connection._progress()  # noqa: SLF001 - the test stands in for the timer
+    pieces.send(b"one")
+    assert await wire.chunk() == b"one"
+    connection._judge_silence(before)  # noqa: SLF001 - likewise
+    pieces.send(b"two")
+    assert await wire.chunk() == b"two"
+    connection._judge_silence(connection._progress())  # noqa: SLF001 - likewise
+    with pytest.raises(ConnectionResetError):
+        await wire.chunk()
+
+
+async def test_over_tls(serving: Serving) -> None:
+    """With TLS the scheme that is forwarded is https, and a client that leaves is noticed at once."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(CERTIFICATE)
+    reply = OriginReply(content=Pieces())
+    stand = await serving(Origin(script=answering(reply)), context=context)
+    trusting = ssl.create_default_context(cafile=CERTIFICATE)
+    assert isinstance(stand.address, TcpAddress)
+    reader, writer = await asyncio.open_connection(
+        stand.address.host, stand.address.port, ssl=trusting, server_hostname="localhost"
+    )
+    writer.write(b"GET /open/events HTTP/1.1\r\nHost: x\r\n\r\n")
+    await reader.readuntil(b"\r\n\r\n")
+    assert stand.origin.seen[0].request.fields.get("x-forwarded-proto") == "https"
+    writer.close()
+    await reply.closed.wait()
+    (line,) = await stand.finish()
+    assert line["cut_short"] == "client-gone"
+
+
+class Nowhere(asyncio.Transport):
+    """A transport to nobody."""
+
+    def close(self) -> None:
+        pass
+
+
+class Upload:
+    """A script that reads an upload piece by piece and answers when it has seen the whole."""
+
+    def __init__(self) -> None:
+        self.taken: list[bytes] = []
+        self.begun = asyncio.Event()
+
+    async def __call__(self, request: Request, content: Content | None, interim: InterimListener | None) -> OriginReply:
+        assert content is not None
+        async for piece in _noticed(content, self.begun):
+            self.taken.append(piece)
+        return OriginReply(204, Fields())
+
+
+async def _noticed(content: Content, begun: asyncio.Event) -> AsyncIterator[bytes]:
+    async for piece in content:
+        begun.set()
+        yield piece
+
+
+async def test_a_relayed_upload_that_breaks_off(serving: Serving) -> None:
+    """A client that leaves in the middle of a relayed upload cancels it: the origin server never sees a whole one."""
+    upload = Upload()
+    stand = await serving(Origin(script=upload))
+    wire = await stand.ask(b"PUT /open/x HTTP/1.1\r\nHost: x\r\nContent-Length: 6\r\n\r\nabc")
+    await upload.begun.wait()
+    wire.reset()
+    (line,) = await stand.finish()
+    assert line["reason"] == "client-gone"
+    assert line["outcome"] == "unknown"  # the origin server may act on a part of it
+    assert upload.taken == [b"abc"]
+
+
+# --------------------------------------------------------------------- messages that cannot be parsed, and last answers
 
 
 async def test_chunks_that_break_are_answered(serving: Serving) -> None:
@@ -121,12 +296,13 @@ async def test_a_message_that_cannot_be_parsed(
 
 
 async def test_what_follows_a_good_request_is_answered_on_its_own(serving: Serving) -> None:
-    """Garbage behind a request does not spoil its answer."""
+    """Garbage behind a request does not spoil its answer, not even when nothing more will come."""
     pieces = Pieces()
     stand = await serving(Origin(script=answering(OriginReply(content=pieces))))
     wire = await stand.ask(b"GET /open/x HTTP/1.1\r\nHost: x\r\n\r\n")
     assert (await wire.head()).status == 200
     wire.send(b"NONSENSE\r\n\r\n")
+    wire.half_close()
     pieces.send(b"one")
     pieces.end()
     assert [await wire.chunk(), await wire.chunk()] == [b"one", b""]
@@ -142,15 +318,36 @@ async def test_bad_messages_do_not_flood_the_log(serving: Serving, caplog: pytes
     assert len(caplog.records) == 1
 
 
+async def test_a_client_that_sends_before_it_reads(serving: Serving) -> None:
+    """A client that reads only after it has sent everything can do both, though nobody wants its content."""
+    answered = asyncio.Event()
+
+    async def late(request: Request, content: Content | None, interim: InterimListener | None) -> OriginReply:
+        await answered.wait()
+        return OriginReply(403)
+
+    stand = await serving(Origin(script=late))
+    wire = await stand.ask(b"PUT /open/x HTTP/1.1\r\nHost: x\r\nContent-Length: 100000000\r\n\r\n")
+    wire.send(b"x" * 20_000_000)
+    for _ in range(500):  # the buffers in between fill up, and nobody reads
+        await asyncio.sleep(0)
+    answered.set()
+    async with asyncio.timeout(PATIENCE):
+        await wire.writer.drain()
+    answer = await wire.answer()
+    assert (answer.status, answer.fields.get("connection")) == (403, "close")
+    assert await wire.ended() == b""
+
+
 async def test_a_client_that_still_sends_can_read_its_answer(serving: Serving) -> None:
-    """An answer that closes the connection is not lost to a client that is still sending (RFC 9112 §9.6)."""
+    """What a client sends after its last answer does not destroy that answer by a reset (RFC 9112 §9.6)."""
     stand = await serving()
     wire = await stand.ask(PUT + b"Content-Length: 100000000\r\n\r\n")
-    for _ in range(200):
-        wire.send(b"x" * 10000)
-    answer = await wire.answer()
-    assert answer.status == 413
-    assert answer.fields.get("connection") == "close"
+    await stand.logged()
+    for _ in range(100):
+        wire.send(b"x" * 1000)
+        await asyncio.sleep(0)
+    assert (await wire.answer()).status == 413
     assert await wire.ended() == b""
 
 
@@ -161,84 +358,6 @@ async def test_lingering_ends(serving: Serving) -> None:
     assert (await wire.answer()).status == 413
     async with asyncio.timeout(PATIENCE):
         assert await stand.server.drain(FOREVER)
-
-
-async def test_a_head_that_does_not_end_is_given_up(serving: Serving) -> None:
-    """A client that began a request head has `head` seconds to end it."""
-    stand = await serving(patience=Patience(keepalive=FOREVER, head=0))
-    wire = await stand.ask(b"GET / HTTP/1.1\r\nHost:")
-    assert await wire.ended() == b""
-    assert stand.lines == []
-
-
-async def test_a_head_that_ends_is_not(serving: Serving) -> None:
-    """The time for a head does not run while a request is answered, nor between requests."""
-    origin = Origin(script=answering(OriginReply(content=Pieces())))
-    stand = await serving(origin, patience=Patience(keepalive=FOREVER, head=FOREVER))
-    wire = await stand.ask(b"GET / HTTP/1.1\r\nHost:")
-    await asyncio.sleep(0)
-    wire.send(b" x\r\n\r\n")
-    assert (await wire.head()).status == 200
-
-
-async def test_an_idle_connection_ends(serving: Serving) -> None:
-    """A connection on which nothing happens for `keepalive` seconds is closed."""
-    stand = await serving(patience=Patience(keepalive=0.01))
-    wire = await stand.connect()
-    assert await wire.ended() == b""
-
-
-async def test_silence_after_a_half_close(serving: Serving) -> None:
-    """A client that shut its sending side and is written nothing for `silence` seconds counts as gone."""
-    reply = OriginReply(content=Pieces())
-    stand = await serving(Origin(script=answering(reply)), patience=Patience(silence=0))
-    wire = await stand.ask(b"GET /open/events HTTP/1.1\r\nHost: x\r\n\r\n")
-    assert (await wire.head()).status == 200
-    wire.half_close()
-    await reply.closed.wait()
-    (line,) = await stand.finish()
-    assert line["cut_short"] == "client-gone"
-
-
-async def test_a_stream_goes_on_after_a_half_close(serving: Serving) -> None:
-    """A client that shut its sending side is not silent as long as something is written to it."""
-    pieces = Pieces()
-    stand = await serving(Origin(script=answering(OriginReply(content=pieces))))
-    wire = await stand.ask(b"GET /open/events HTTP/1.1\r\nHost: x\r\n\r\n")
-    wire.half_close()
-    await wire.head()
-    for piece in (b"one", b"two"):
-        pieces.send(piece)
-        assert await wire.chunk() == piece
-    pieces.end()
-    assert await wire.chunk() == b""
-    assert await wire.ended() == b""
-
-
-async def test_silence_is_measured_anew(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A byte written since the last look gives the client another `silence` seconds."""
-    pieces = Pieces()
-    connections: list[Connection] = []
-    made = Connection.connection_made
-
-    def noticed(self: Connection, transport: asyncio.BaseTransport) -> None:
-        connections.append(self)
-        made(self, transport)
-
-    monkeypatch.setattr(Connection, "connection_made", noticed)
-    stand = await serving(Origin(script=answering(OriginReply(content=pieces))), patience=Patience(silence=FOREVER))
-    wire = await stand.ask(b"GET /open/events HTTP/1.1\r\nHost: x\r\n\r\n")
-    await wire.head()
-    (connection,) = connections
-    before = connection._progress()  # noqa: SLF001 - the test stands in for the timer
-    pieces.send(b"one")
-    assert await wire.chunk() == b"one"
-    connection._judge_silence(before)  # noqa: SLF001
-    pieces.send(b"two")
-    assert await wire.chunk() == b"two"
-    connection._judge_silence(connection._progress())  # noqa: SLF001
-    with pytest.raises(ConnectionResetError):
-        await wire.chunk()
 
 
 async def test_a_fault_of_the_handler_itself(
@@ -257,54 +376,54 @@ async def test_a_fault_of_the_handler_itself(
     assert [record.getMessage() for record in caplog.records] == ["the handler of a request raised"]
 
 
-async def test_over_tls(serving: Serving) -> None:
-    """With TLS the scheme that is forwarded is https, and a client that leaves is noticed at once."""
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(CERTIFICATE)
-    reply = OriginReply(content=Pieces())
-    stand = await serving(Origin(script=answering(reply)), context=context)
-    trusting = ssl.create_default_context(cafile=CERTIFICATE)
-    assert isinstance(stand.address, TcpAddress)
-    reader, writer = await asyncio.open_connection(
-        stand.address.host, stand.address.port, ssl=trusting, server_hostname="localhost"
-    )
-    writer.write(b"GET /open/events HTTP/1.1\r\nHost: x\r\n\r\n")
-    await reader.readuntil(b"\r\n\r\n")
-    assert stand.origin.seen[0].request.fields.get("x-forwarded-proto") == "https"
-    writer.close()
-    await reply.closed.wait()
-    (line,) = await stand.finish()
-    assert line["cut_short"] == "client-gone"
+async def test_a_fault_of_the_handler_after_it_wrote(
+    serving: Serving, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A handler that raises with half an answer written gets its connection cut: no second answer follows the half."""
+
+    async def broken(_self: Handling, request: web.BaseRequest) -> web.StreamResponse:
+        await request.writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")
+        raise KeyError
+
+    monkeypatch.setattr(Handling, "__call__", broken)
+    stand = await serving()
+    wire = await stand.ask(GET)
+    await wire.head()
+    with pytest.raises(ConnectionResetError):
+        await wire.ended()
+    assert [record.getMessage() for record in caplog.records] == ["the handler of a request raised"]
 
 
-class Upload:
-    """A script that reads an upload piece by piece and answers when it has seen the whole."""
-
-    def __init__(self) -> None:
-        self.taken: list[bytes] = []
-        self.begun = asyncio.Event()
-
-    async def __call__(self, request: Request, content: Content | None, interim: InterimListener | None) -> OriginReply:
-        assert content is not None
-        async for piece in _noticed(content, self.begun):
-            self.taken.append(piece)
-        return OriginReply(204, Fields())
-
-
-async def _noticed(content: Content, begun: asyncio.Event) -> AsyncIterator[bytes]:
-    async for piece in content:
-        begun.set()
-        yield piece
+async def test_a_request_is_the_same_however_it_is_cut(serving: Serving) -> None:
+    """Wherever the network cuts a pipeline of requests, each gets its answer, and the writes are what was sent."""
+    stand = await serving()
+    chunked = b"Transfer-Encoding: chunked\r\n\r\n3\r\ntwo\r\n0\r\n\r\n"
+    message = PUT + b"Content-Length: 3\r\n\r\none" + PUT + chunked + GET
+    for cut in range(1, len(message)):
+        wire = await stand.ask(message[:cut])
+        await asyncio.sleep(0)
+        wire.send(message[cut:])
+        assert [(await wire.answer()).status for _ in range(3)] == [204, 204, 200]
+        wire.writer.close()
+    assert [seen.content for seen in stand.origin.writes] == [b"one", b"two"] * (len(message) - 1)
 
 
-async def test_a_relayed_upload_that_breaks_off(serving: Serving) -> None:
-    """A client that leaves in the middle of a relayed upload cancels it: the origin server never sees a whole one."""
-    upload = Upload()
-    stand = await serving(Origin(script=upload))
-    wire = await stand.ask(b"PUT /open/x HTTP/1.1\r\nHost: x\r\nContent-Length: 6\r\n\r\nabc")
-    await upload.begun.wait()
-    wire.reset()
-    (line,) = await stand.finish()
-    assert line["reason"] == "client-gone"
-    assert line["outcome"] == "unknown"  # the origin server may act on a part of it
-    assert upload.taken == [b"abc"]
+async def test_one_error_is_enough(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind a message that cannot be parsed nothing is read: however much comes, it waits for nobody in memory."""
+    fed: list[bytes] = []
+    feed = web.RequestHandler.data_received
+
+    def noticed(self: web.RequestHandler, data: bytes) -> None:
+        fed.append(data)
+        feed(self, data)
+
+    monkeypatch.setattr(web.RequestHandler, "data_received", noticed)
+    pieces = Pieces()
+    stand = await serving(Origin(script=answering(OriginReply(content=pieces))))
+    wire = await stand.ask(b"GET /open/x HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert (await wire.head()).status == 200
+    for number in range(5):
+        wire.send(b"NONSENSE\r\n\r\n")
+        pieces.send(b"%d" % number)
+        assert await wire.chunk() == b"%d" % number
+    assert b"".join(fed).count(b"NONSENSE") < 5

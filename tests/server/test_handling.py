@@ -13,70 +13,26 @@ from proxy.core.fields import Fields
 from proxy.core.message import Request
 from proxy.core.preconditions import Policy, Require
 from proxy.core.route import Limits, LockRules, Routes, Timeouts, Unmatched
+from proxy.core.verdict import Perform, Reason
 from proxy.errors import NotSent, Unanswered
-from proxy.ports import Content, InterimListener, Lease, LeaseTerms, Purpose
+from proxy.gateway import Answer, Gateway, Plan
+from proxy.ports import Content, InterimListener, Journal, Lease, LeaseTerms, Purpose
 from proxy.telemetry import MEMBERS
-from tests.server.conftest import Serving, Stand, routes
-from tests.server.origin import Origin, OriginReply, Script, answering, failing
-from tests.server.wire import Message
+from tests.server.conftest import Serving, routes
+from tests.server.origin import Gate, Origin, OriginReply, Script, answering, failing
+from tests.server.wire import put
 
 GET = b"GET /wiki/1 HTTP/1.1\r\nHost: x\r\n\r\n"
 FIVE = b"Content-Length: 5\r\n\r\nhello"
 
 
-def _put(*lines: str, target: str = "/wiki/1", content: bytes = b"two") -> bytes:
-    head = [f"PUT {target} HTTP/1.1", "Host: x", *lines, f"Content-Length: {len(content)}"]
-    return "\r\n".join(head).encode("latin-1") + b"\r\n\r\n" + content
-
-
-async def _ask(stand: Stand, message: bytes, method: str = "GET") -> Message:
-    return await (await stand.ask(message)).answer(method)
-
-
-class Gate:
-    """A script that answers like `Origin` by itself, but lets requests of `purpose` wait until it is opened."""
-
-    def __init__(self, purpose: Purpose) -> None:
-        self.purpose = purpose
-        self.reached = asyncio.Event()
-        self.opened = asyncio.Event()
-        self.cancelled = asyncio.Event()
-        self.origin = Origin(script=self)
-
-    async def __call__(self, request: Request, content: Content | None, interim: InterimListener | None) -> OriginReply:
-        if self.origin.seen[-1].purpose is self.purpose:
-            self.reached.set()
-            try:
-                await self.opened.wait()
-            except asyncio.CancelledError:
-                self.cancelled.set()
-                raise
-        if request.safe:
-            return OriginReply(content=self.origin.content)
-        assert content is not None
-        self.origin.content = b"".join([piece async for piece in content])
-        return OriginReply(204, Fields())
-
-
-class NoticedLock:
-    """The lock of this process; `asked` is set whenever somebody asks for a resource."""
-
-    def __init__(self) -> None:
-        self.asked = asyncio.Event()
-        self._lock = MemoryLock()
-
-    def hold(self, key: str, terms: LeaseTerms) -> AbstractAsyncContextManager[Lease]:
-        self.asked.set()
-        return self._lock.hold(key, terms)
-
-
-# --------------------------------------------------------------------------------------------------------------- relay
+# ---------------------------------------------------------------------------------- what is relayed, observed, rejected
 
 
 async def test_an_unguarded_write_is_relayed_untouched(serving: Serving) -> None:
     """Without a route, method, target, fields, preconditions and content reach the origin server as they were sent."""
     stand = await serving()
-    answer = await _ask(stand, _put('IF-match: "x"', "X-Odd: \xff", "x-odd: 2", target="/a%20b//c?q=%2f"))
+    answer = await stand.answer(put('IF-match: "x"', "X-Odd: \xff", "x-odd: 2", target="/a%20b//c?q=%2f"))
     assert answer.status == 204
     (seen,) = stand.origin.seen
     assert (seen.request.method, seen.request.target.raw, seen.content) == ("PUT", "/a%20b//c?q=%2f", b"two")
@@ -99,7 +55,7 @@ async def test_relayed_content_keeps_its_framing(serving: Serving, framing: byte
         return OriginReply(content=b"".join([piece async for piece in content]))
 
     stand = await serving(Origin(script=script))
-    answer = await _ask(stand, b"POST /open/x HTTP/1.1\r\nHost: x\r\n" + framing)
+    answer = await stand.answer(b"POST /open/x HTTP/1.1\r\nHost: x\r\n" + framing)
     assert answer.content == b"hello"
     assert lengths == [length]
 
@@ -114,7 +70,7 @@ async def test_no_content_is_not_the_same_as_empty_content(serving: Serving, lin
         return OriginReply()
 
     stand = await serving(Origin(script=script))
-    await _ask(stand, b"POST /open/x HTTP/1.1\r\nHost: x\r\n" + line + b"\r\n")
+    await stand.answer(b"POST /open/x HTTP/1.1\r\nHost: x\r\n" + line + b"\r\n")
     assert lengths == [length]
 
 
@@ -146,18 +102,15 @@ async def test_an_answer_before_the_upload_is_over(serving: Serving) -> None:
     assert await wire.ended() == b""
 
 
-# ------------------------------------------------------------------------------------------------------------- observe
-
-
 async def test_a_get_gets_a_tag(serving: Serving) -> None:
     """A guarded resource is read with a strong entity tag, which If-None-Match turns into a 304."""
     stand = await serving()
-    answer = await _ask(stand, GET)
+    answer = await stand.answer(GET)
     tag = answer.fields.get("etag")
     assert answer.status == 200
     assert answer.content == b"one"
     assert tag is not None
-    again = await _ask(stand, GET[:-2] + f"If-None-Match: {tag}\r\n\r\n".encode())
+    again = await stand.answer(GET[:-2] + f"If-None-Match: {tag}\r\n\r\n".encode())
     assert (again.status, again.fields.get("etag"), again.content) == (304, tag, b"")
 
 
@@ -177,7 +130,7 @@ async def test_head_on_a_guarded_resource(serving: Serving) -> None:
 async def test_content_on_a_read_is_refused(serving: Serving, method: bytes, framing: bytes) -> None:
     """Content on GET or HEAD means something else to each server that sees it, so it is not forwarded."""
     stand = await serving()
-    answer = await _ask(stand, method + b" /wiki/1 HTTP/1.1\r\nHost: x\r\n" + framing, method.decode())
+    answer = await stand.answer(method + b" /wiki/1 HTTP/1.1\r\nHost: x\r\n" + framing, method.decode())
     assert answer.status == 400
     assert stand.origin.seen == []
 
@@ -185,7 +138,7 @@ async def test_content_on_a_read_is_refused(serving: Serving, method: bytes, fra
 async def test_no_content_said_twice_is_fine(serving: Serving) -> None:
     """A Content-Length of 0 on GET announces nothing."""
     stand = await serving()
-    assert (await _ask(stand, GET[:-2] + b"Content-Length: 0\r\n\r\n")).status == 200
+    assert (await stand.answer(GET[:-2] + b"Content-Length: 0\r\n\r\n")).status == 200
 
 
 @pytest.mark.parametrize("content", [b"x" * 11, b"x" * 10])
@@ -193,179 +146,11 @@ async def test_a_representation_too_large_to_mint_from(serving: Serving, content
     """It is passed on whole, as it arrives, without a tag; and the origin server's reply is let go of."""
     reply = OriginReply(content=content)
     stand = await serving(Origin(script=answering(reply)), routes(limits=Limits(mint=10)))
-    answer = await _ask(stand, GET)
+    answer = await stand.answer(GET)
     assert answer.status == 200
     assert answer.content == content
     assert ("etag" in answer.fields) is (len(content) <= 10)
     assert reply.closed.is_set()
-
-
-# --------------------------------------------------------------------------------------------------------------- guard
-
-
-async def test_of_two_writes_with_one_tag_one_is_refused(serving: Serving) -> None:
-    """A write with the current tag is forwarded without its precondition; the same tag again is a 412 with the new."""
-    stand = await serving()
-    tag = (await _ask(stand, GET)).fields.get("etag")
-    assert (await _ask(stand, _put(f"If-Match: {tag}"))).status == 204
-    refused = await _ask(stand, _put(f"If-Match: {tag}", content=b"three"))
-    current = (await _ask(stand, GET)).fields.get("etag")
-    assert refused.status == 412
-    assert refused.problem["reason"] == "stale"
-    assert refused.fields.get("etag") == refused.problem["current_etag"] == current != tag
-    assert [seen.content for seen in stand.origin.writes] == [b"two"]
-    assert "if-match" not in stand.origin.writes[0].request.fields
-
-
-async def test_a_refusal_leaves_the_connection_usable(serving: Serving) -> None:
-    """After 412 and 428 the next request on the connection is answered."""
-    stand = await serving(rules=routes(policy=Policy(Require.EXISTING)))
-    wire = await stand.ask(_put('If-Match: "x"'))
-    assert (await wire.answer()).status == 412
-    wire.send(_put())
-    assert (await wire.answer()).status == 428
-    wire.send(GET)
-    assert (await wire.answer()).status == 200
-
-
-@pytest.mark.parametrize("status", [428, 400])
-async def test_a_missing_precondition(serving: Serving, status: int) -> None:
-    """Where the route requires a precondition, a write without one is refused with the route's status."""
-    stand = await serving(rules=routes(policy=Policy(Require.ALWAYS), missing_status=status))
-    answer = await _ask(stand, _put())
-    assert (answer.status, answer.problem["reason"]) == (status, "missing")
-    assert stand.origin.seen == []
-
-
-async def test_a_malformed_precondition(serving: Serving) -> None:
-    """A malformed If-Match is a 400 that says what is wrong, and never a shorter list."""
-    stand = await serving()
-    answer = await _ask(stand, _put('If-Match: "a", b'))
-    assert (answer.status, answer.problem["reason"]) == (400, "malformed-precondition")
-    assert stand.origin.writes == []
-
-
-async def test_the_answer_to_a_selection_is_marked(serving: Serving) -> None:
-    """Where the origin server's answer to our selection stands in, Proxy-Status says that nothing was forwarded."""
-    stand = await serving(Origin(script=answering(OriginReply(403, content=b"no"))))
-    answer = await _ask(stand, _put("If-Match: *"))
-    assert (answer.status, answer.content) == (403, b"no")
-    assert "not forwarded" in (answer.fields.get("proxy-status") or "")
-    assert stand.origin.writes == []
-
-
-async def test_large_content_is_guarded_too(serving: Serving) -> None:
-    """Content that does not stay in memory is forwarded whole."""
-    stand = await serving()
-    content = bytes(range(256)) * 12000
-    assert (await _ask(stand, _put("If-Match: *", content=content))).status == 204
-    assert stand.origin.content == content
-    (line,) = await stand.finish()
-    assert line["bytes_in"] == len(content)
-
-
-async def test_too_large_content(serving: Serving) -> None:
-    """Content over the route's limit is refused before the client is told to send it."""
-    stand = await serving(rules=routes(limits=Limits(content=10)))
-    head = b"PUT /wiki/1 HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 11\r\n\r\n"
-    answer = await _ask(stand, head)
-    assert (answer.status, answer.fields.get("connection")) == (413, "close")
-    assert answer.problem["outcome"] == "not-applied"
-    assert stand.origin.seen == []
-
-
-async def test_slow_content(serving: Serving) -> None:
-    """Content that is not whole in the route's time is a 408, and the connection ends."""
-    stand = await serving(rules=routes(timeouts=Timeouts(receive=0.01)))
-    wire = await stand.ask(_put("If-Match: *")[:-1])
-    answer = await wire.answer()
-    assert (answer.status, answer.fields.get("connection")) == (408, "close")
-    assert await wire.ended() == b""
-    assert stand.origin.seen == []
-
-
-async def test_no_lock_is_awaited_while_a_client_sends(serving: Serving) -> None:
-    """A client that dawdles over its content keeps nobody from writing (I10)."""
-    stand = await serving()
-    slow = await stand.ask(_put("If-Match: *")[:-1])
-    assert (await _ask(stand, _put("If-Match: *", content=b"fast"))).status == 204
-    slow.send(b"o")
-    assert (await slow.answer()).status == 204
-    assert [seen.content for seen in stand.origin.writes] == [b"fast", b"two"]
-
-
-async def test_a_delete_needs_no_content(serving: Serving) -> None:
-    """A guarded request without content is guarded like any other."""
-    stand = await serving()
-    assert (await _ask(stand, b"DELETE /wiki/1 HTTP/1.1\r\nHost: x\r\nIf-Match: *\r\n\r\n")).status == 204
-
-
-async def test_a_busy_resource(serving: Serving) -> None:
-    """A writer that cannot have the lock in time is told when to come back; its connection lives."""
-    gate = Gate(Purpose.PERFORM)
-    stand = await serving(gate.origin, routes(lock=LockRules(wait=0.01)))
-    holder = await stand.ask(_put("If-Match: *"))
-    await gate.reached.wait()
-    wire = await stand.ask(_put("If-Match: *"))
-    answer = await wire.answer()
-    assert (answer.status, answer.problem["reason"]) == (503, "resource-busy")
-    assert answer.fields.get("retry-after") == str(answer.problem["retry_after"])
-    gate.opened.set()
-    assert (await holder.answer()).status == 204
-    wire.send(GET)
-    assert (await wire.answer()).status == 200
-
-
-async def test_a_client_that_leaves_in_the_queue(serving: Serving) -> None:
-    """A writer that leaves while it waits for the lock is never performed."""
-    gate, lock = Gate(Purpose.PERFORM), NoticedLock()
-    stand = await serving(gate.origin, lock=lock)
-    holder = await stand.ask(_put("If-Match: *", content=b"first"))
-    await gate.reached.wait()
-    lock.asked.clear()
-    waiter = await stand.ask(_put("If-Match: *", content=b"second"))
-    await lock.asked.wait()
-    waiter.reset()
-    line = await stand.logged()
-    assert (line["reason"], line["outcome"]) == ("client-gone", "not-applied")
-    assert line["wait_ms"] is not None
-    gate.opened.set()
-    assert (await holder.answer()).status == 204
-    assert [seen.purpose for seen in gate.origin.writes] == [Purpose.PERFORM]
-
-
-async def test_a_client_that_leaves_during_the_selection(serving: Serving) -> None:
-    """A write that is not yet performed is cancelled with its selection."""
-    gate = Gate(Purpose.SELECT)
-    stand = await serving(gate.origin)
-    wire = await stand.ask(_put("If-Match: *"))
-    await gate.reached.wait()
-    wire.reset()
-    await gate.cancelled.wait()
-    (line,) = await stand.finish()
-    assert (line["reason"], line["outcome"]) == ("client-gone", "not-applied")
-    assert gate.origin.writes == []
-
-
-async def test_a_client_that_leaves_during_the_write(serving: Serving) -> None:
-    """A write that was sent is finished although its client has left, and the lock is released after it."""
-    gate = Gate(Purpose.PERFORM)
-    stand = await serving(gate.origin)
-    wire = await stand.ask(_put("If-Match: *"))
-    await gate.reached.wait()
-    wire.reset()
-    next_one = await stand.ask(_put("If-Match: *", content=b"next"))
-    for _ in range(20):
-        await asyncio.sleep(0)
-    gate.opened.set()
-    assert (await next_one.answer()).status == 204
-    assert not gate.cancelled.is_set()
-    assert gate.origin.content == b"next"
-    lines = await stand.finish()
-    assert sorted(str(line.get("cut_short")) for line in lines) == ["None", "client-gone"]
-
-
-# --------------------------------------------------------------------------------------------------------- other plans
 
 
 async def test_unmatched_requests_can_be_rejected(serving: Serving) -> None:
@@ -414,23 +199,37 @@ async def test_a_head_that_is_refused(
     assert (line["status"], line["reason"], line["outcome"]) == (status, reason, "not-applied")
 
 
-# ------------------------------------------------------------------------------------------------------- expectations
-
-
 async def test_100_continue(serving: Serving) -> None:
     """The client is told to go on when its content is wanted, and the expectation is not forwarded."""
     stand = await serving()
-    wire = await stand.ask(_put("Expect: 100-Continue", "If-Match: *")[:-3])
+    wire = await stand.ask(put("Expect: 100-Continue", "If-Match: *")[:-3])
     assert (await wire.head()).raw_head == b"HTTP/1.1 100 Continue\r\n\r\n"
     wire.send(b"two")
     assert (await wire.answer("PUT")).status == 204
     assert "expect" not in stand.origin.writes[0].request.fields
 
 
+async def test_a_client_that_does_not_wait_for_100(serving: Serving) -> None:
+    """A client that sends at once is not told to go on: RFC 9110 §10.1.1 leaves that out where content has come."""
+    begun = asyncio.Event()
+
+    async def script(request: Request, content: Content | None, interim: InterimListener | None) -> OriginReply:
+        assert content is not None
+        async for _ in content:
+            begun.set()
+        return OriginReply(204)
+
+    stand = await serving(Origin(script=script))
+    wire = await stand.ask(put("Expect: 100-continue", target="/open/x")[:-2])
+    await begun.wait()
+    wire.send(b"wo")
+    assert (await wire.answer("PUT")).status == 204
+
+
 async def test_100_continue_for_a_relayed_request(serving: Serving) -> None:
     """For relayed content too, the client is told to go on when it is read."""
     stand = await serving()
-    wire = await stand.ask(_put("Expect: 100-continue", target="/open/x")[:-3])
+    wire = await stand.ask(put("Expect: 100-continue", target="/open/x")[:-3])
     assert (await wire.head()).status == 100
     wire.send(b"two")
     assert (await wire.answer("PUT")).status == 204
@@ -439,19 +238,216 @@ async def test_100_continue_for_a_relayed_request(serving: Serving) -> None:
 async def test_a_final_answer_instead_of_100(serving: Serving) -> None:
     """An origin server that answers without reading gets no content: the client hears the answer and keeps it."""
     stand = await serving(Origin(script=answering(OriginReply(403, content=b"no"))))
-    wire = await stand.ask(_put("Expect: 100-continue", target="/open/x")[:-3])
+    wire = await stand.ask(put("Expect: 100-continue", target="/open/x")[:-3])
     answer = await wire.answer()
     assert (answer.status, answer.fields.get("connection")) == (403, "close")
+
+
+@pytest.mark.parametrize(
+    ("lines", "require", "status"),
+    [
+        (['If-Match: "a" b'], Require.NONE, 400),
+        ([], Require.ALWAYS, 428),
+        (["Content-Range: bytes 0-1/2"], Require.NONE, 400),
+    ],
+)
+async def test_what_the_head_decides_is_answered_before_content_is_sent(
+    serving: Serving, lines: list[str], require: Require, status: int
+) -> None:
+    """Who waits for 100 with a write that is refused anyway hears that at once, and sends nothing."""
+    stand = await serving(rules=routes(policy=Policy(require)))
+    wire = await stand.ask(put("Expect: 100-continue", *lines)[:-3])
+    assert (await wire.answer("PUT")).status == status
+    assert stand.origin.seen == []
 
 
 async def test_http_1_0_expects_nothing(serving: Serving) -> None:
     """RFC 9110 §10.1.1: an expectation in an HTTP/1.0 request is ignored."""
     stand = await serving()
-    answer = await _ask(stand, b"PUT /wiki/1 HTTP/1.0\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\nx")
+    answer = await stand.answer(
+        b"PUT /wiki/1 HTTP/1.0\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\nx"
+    )
     assert answer.status == 204
 
 
-# ------------------------------------------------------------------------------------------------------------ failures
+# ------------------------------------------------------------------------------------------------------ what is guarded
+
+
+class NoticedLock:
+    """The lock of this process; `asked` is set whenever somebody asks for a resource."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self._lock = MemoryLock()
+
+    def hold(self, key: str, terms: LeaseTerms) -> AbstractAsyncContextManager[Lease]:
+        self.asked.set()
+        return self._lock.hold(key, terms)
+
+
+async def test_of_two_writes_with_one_tag_one_is_refused(serving: Serving) -> None:
+    """A write with the current tag is forwarded without its precondition; the same tag again is a 412 with the new."""
+    stand = await serving()
+    tag = (await stand.answer(GET)).fields.get("etag")
+    assert (await stand.answer(put(f"If-Match: {tag}"))).status == 204
+    refused = await stand.answer(put(f"If-Match: {tag}", content=b"three"))
+    current = (await stand.answer(GET)).fields.get("etag")
+    assert refused.status == 412
+    assert refused.problem["reason"] == "stale"
+    assert refused.fields.get("etag") == refused.problem["current_etag"] == current != tag
+    assert [seen.content for seen in stand.origin.writes] == [b"two"]
+    assert "if-match" not in stand.origin.writes[0].request.fields
+
+
+async def test_a_refusal_leaves_the_connection_usable(serving: Serving) -> None:
+    """After 412 and 428 the next request on the connection is answered."""
+    stand = await serving(rules=routes(policy=Policy(Require.EXISTING)))
+    wire = await stand.ask(put('If-Match: "x"'))
+    assert (await wire.answer()).status == 412
+    wire.send(put())
+    assert (await wire.answer()).status == 428
+    wire.send(GET)
+    assert (await wire.answer()).status == 200
+
+
+@pytest.mark.parametrize("status", [428, 400])
+async def test_a_missing_precondition(serving: Serving, status: int) -> None:
+    """Where the route requires a precondition, a write without one is refused with the route's status."""
+    stand = await serving(rules=routes(policy=Policy(Require.ALWAYS), missing_status=status))
+    answer = await stand.answer(put())
+    assert (answer.status, answer.problem["reason"]) == (status, "missing")
+    assert stand.origin.seen == []
+
+
+async def test_a_malformed_precondition(serving: Serving) -> None:
+    """A malformed If-Match is a 400 that says what is wrong, and never a shorter list."""
+    stand = await serving()
+    answer = await stand.answer(put('If-Match: "a", b'))
+    assert (answer.status, answer.problem["reason"]) == (400, "malformed-precondition")
+    assert stand.origin.writes == []
+
+
+async def test_the_answer_to_a_selection_is_marked(serving: Serving) -> None:
+    """Where the origin server's answer to our selection stands in, Proxy-Status says that nothing was forwarded."""
+    stand = await serving(Origin(script=answering(OriginReply(403, content=b"no"))))
+    answer = await stand.answer(put("If-Match: *"))
+    assert (answer.status, answer.content) == (403, b"no")
+    assert "not forwarded" in (answer.fields.get("proxy-status") or "")
+    assert stand.origin.writes == []
+
+
+async def test_large_content_is_guarded_too(serving: Serving) -> None:
+    """Content that does not stay in memory is forwarded whole."""
+    stand = await serving()
+    content = bytes(range(256)) * 12000
+    assert (await stand.answer(put("If-Match: *", content=content))).status == 204
+    assert stand.origin.content == content
+    (line,) = await stand.finish()
+    assert line["bytes_in"] == len(content)
+
+
+async def test_too_large_content(serving: Serving) -> None:
+    """Content over the route's limit is refused before the client is told to send it."""
+    stand = await serving(rules=routes(limits=Limits(content=10)))
+    head = b"PUT /wiki/1 HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 11\r\n\r\n"
+    answer = await stand.answer(head)
+    assert (answer.status, answer.fields.get("connection")) == (413, "close")
+    assert answer.problem["outcome"] == "not-applied"
+    assert stand.origin.seen == []
+
+
+async def test_slow_content(serving: Serving) -> None:
+    """Content that is not whole in the route's time is a 408, and the connection ends."""
+    stand = await serving(rules=routes(timeouts=Timeouts(receive=0.01)))
+    wire = await stand.ask(put("If-Match: *")[:-1])
+    answer = await wire.answer()
+    assert (answer.status, answer.fields.get("connection")) == (408, "close")
+    assert await wire.ended() == b""
+    assert stand.origin.seen == []
+
+
+async def test_no_lock_is_awaited_while_a_client_sends(serving: Serving) -> None:
+    """A client that dawdles over its content keeps nobody from writing (I10)."""
+    stand = await serving()
+    slow = await stand.ask(put("If-Match: *")[:-1])
+    assert (await stand.answer(put("If-Match: *", content=b"fast"))).status == 204
+    slow.send(b"o")
+    assert (await slow.answer()).status == 204
+    assert [seen.content for seen in stand.origin.writes] == [b"fast", b"two"]
+
+
+async def test_a_delete_needs_no_content(serving: Serving) -> None:
+    """A guarded request without content is guarded like any other."""
+    stand = await serving()
+    assert (await stand.answer(b"DELETE /wiki/1 HTTP/1.1\r\nHost: x\r\nIf-Match: *\r\n\r\n")).status == 204
+
+
+async def test_a_busy_resource(serving: Serving) -> None:
+    """A writer that cannot have the lock in time is told when to come back; its connection lives."""
+    gate = Gate(Purpose.PERFORM)
+    stand = await serving(gate.origin, routes(lock=LockRules(wait=0.01)))
+    holder = await stand.ask(put("If-Match: *"))
+    await gate.reached.wait()
+    wire = await stand.ask(put("If-Match: *"))
+    answer = await wire.answer()
+    assert (answer.status, answer.problem["reason"]) == (503, "resource-busy")
+    assert answer.fields.get("retry-after") == str(answer.problem["retry_after"])
+    gate.opened.set()
+    assert (await holder.answer()).status == 204
+    wire.send(GET)
+    assert (await wire.answer()).status == 200
+
+
+async def test_a_client_that_leaves_in_the_queue(serving: Serving) -> None:
+    """A writer that leaves while it waits for the lock is never performed."""
+    gate, lock = Gate(Purpose.PERFORM), NoticedLock()
+    stand = await serving(gate.origin, lock=lock)
+    holder = await stand.ask(put("If-Match: *", content=b"first"))
+    await gate.reached.wait()
+    lock.asked.clear()
+    waiter = await stand.ask(put("If-Match: *", content=b"second"))
+    await lock.asked.wait()
+    waiter.reset()
+    line = await stand.logged()
+    assert (line["reason"], line["outcome"]) == ("client-gone", "not-applied")
+    assert line["wait_ms"] is not None
+    gate.opened.set()
+    assert (await holder.answer()).status == 204
+    assert [seen.purpose for seen in gate.origin.writes] == [Purpose.PERFORM]
+
+
+async def test_a_client_that_leaves_during_the_selection(serving: Serving) -> None:
+    """A write that is not yet performed is cancelled with its selection."""
+    gate = Gate(Purpose.SELECT)
+    stand = await serving(gate.origin)
+    wire = await stand.ask(put("If-Match: *"))
+    await gate.reached.wait()
+    wire.reset()
+    await gate.cancelled.wait()
+    (line,) = await stand.finish()
+    assert (line["reason"], line["outcome"]) == ("client-gone", "not-applied")
+    assert gate.origin.writes == []
+
+
+async def test_a_client_that_leaves_during_the_write(serving: Serving) -> None:
+    """A write that was sent is finished although its client has left, and the lock is released after it."""
+    gate = Gate(Purpose.PERFORM)
+    stand = await serving(gate.origin)
+    wire = await stand.ask(put("If-Match: *"))
+    await gate.reached.wait()
+    wire.reset()
+    next_one = await stand.ask(put("If-Match: *", content=b"next"))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    gate.opened.set()
+    assert (await next_one.answer()).status == 204
+    assert not gate.cancelled.is_set()
+    assert gate.origin.content == b"next"
+    lines = await stand.finish()
+    assert sorted(str(line.get("cut_short")) for line in lines) == ["None", "client-gone"]
+
+
+# ------------------------------------------------------------------------------------------ failures and the access log
 
 
 @pytest.mark.parametrize(
@@ -459,11 +455,11 @@ async def test_http_1_0_expects_nothing(serving: Serving) -> None:
     [
         (failing(NotSent("x")), GET, 502, "not-applied"),
         (failing(Unanswered("x", timed_out=True)), GET, 504, "not-applied"),
-        (failing(NotSent("x"), "PUT"), _put("If-Match: *"), 502, "not-applied"),
-        (failing(Unanswered("x"), "PUT"), _put("If-Match: *"), 502, "unknown"),
-        (failing(Unanswered("x", timed_out=True), "PUT"), _put("If-Match: *"), 504, "unknown"),
-        (failing(Unanswered("x"), "GET"), _put("If-Match: *"), 502, "not-applied"),
-        (failing(Unanswered("x"), "PUT"), _put(target="/open/x"), 502, "unknown"),
+        (failing(NotSent("x"), "PUT"), put("If-Match: *"), 502, "not-applied"),
+        (failing(Unanswered("x"), "PUT"), put("If-Match: *"), 502, "unknown"),
+        (failing(Unanswered("x", timed_out=True), "PUT"), put("If-Match: *"), 504, "unknown"),
+        (failing(Unanswered("x"), "GET"), put("If-Match: *"), 502, "not-applied"),
+        (failing(Unanswered("x"), "PUT"), put(target="/open/x"), 502, "unknown"),
     ],
 )
 async def test_an_origin_server_that_fails(
@@ -484,9 +480,9 @@ async def test_an_origin_server_that_fails(
     ("script", "message", "outcome"),
     [
         (failing(KeyError("secret")), GET, "not-applied"),
-        (failing(KeyError("secret"), "GET"), _put("If-Match: *"), "not-applied"),
-        (failing(KeyError("secret"), "PUT"), _put("If-Match: *"), "unknown"),
-        (failing(KeyError("secret"), "PUT"), _put(target="/open/x"), "unknown"),
+        (failing(KeyError("secret"), "GET"), put("If-Match: *"), "not-applied"),
+        (failing(KeyError("secret"), "PUT"), put("If-Match: *"), "unknown"),
+        (failing(KeyError("secret"), "PUT"), put(target="/open/x"), "unknown"),
         (failing(KeyError("secret")), GET.replace(b"wiki", b"open"), "not-applied"),
     ],
 )
@@ -495,7 +491,7 @@ async def test_a_fault_of_our_own(
 ) -> None:
     """An exception that nobody foresaw is a 500, honest about the outcome; it is logged once, and told to nobody."""
     stand = await serving(Origin(script=script))
-    answer = await _ask(stand, message)
+    answer = await stand.answer(message)
     assert (answer.status, answer.problem["outcome"]) == (500, outcome)
     assert b"secret" not in answer.content
     (record,) = caplog.records
@@ -529,15 +525,26 @@ async def test_a_fault_in_the_middle_of_an_answer(serving: Serving, caplog: pyte
     assert len(caplog.records) == 1
 
 
+async def test_an_answer_that_says_nothing(
+    serving: Serving, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An answer that is neither a response nor a refusal is a fault of ours, not an empty answer."""
+
+    async def observe(_self: Gateway, _request: Request, _plan: Plan, _journal: Journal) -> Answer:
+        return Answer(Perform(Reason.HOLDS), None)
+
+    monkeypatch.setattr(Gateway, "observe", observe)
+    stand = await serving()
+    assert (await stand.answer(GET)).status == 500
+    assert "must be a refusal" in caplog.text
+
+
 async def test_a_head_that_cannot_be_written(serving: Serving, caplog: pytest.LogCaptureFixture) -> None:
     """An answer that has no form in bytes is a fault of ours, told before a byte of it was written."""
     stand = await serving(Origin(script=answering(OriginReply(fields=Fields([("X", "\u2028")])))))
-    answer = await _ask(stand, GET.replace(b"wiki", b"open"))
+    answer = await stand.answer(GET.replace(b"wiki", b"open"))
     assert answer.status == 500
     assert len(caplog.records) == 1
-
-
-# ------------------------------------------------------------------------------------------------------- the access log
 
 
 async def test_every_request_has_one_line(serving: Serving) -> None:
@@ -545,7 +552,7 @@ async def test_every_request_has_one_line(serving: Serving) -> None:
     stand = await serving()
     wire = await stand.ask(GET)
     tag = (await wire.answer()).fields.get("etag")
-    wire.send(_put('If-Match: "old"'))
+    wire.send(put('If-Match: "old"'))
     await wire.answer()
     first, second = await stand.finish()
     assert list(first) == list(MEMBERS)
@@ -576,7 +583,7 @@ async def test_every_request_has_one_line(serving: Serving) -> None:
 async def test_the_log_holds_no_secret(serving: Serving, target: str) -> None:
     """What a query, a fragment or userinfo holds is never logged, not even of a request that is refused."""
     stand = await serving()
-    await _ask(stand, f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    await stand.answer(f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
     await stand.finish()
     assert "secret" not in stand.log.getvalue()
 
@@ -588,7 +595,7 @@ async def test_a_fault_in_trusting_is_a_fault(serving: Serving, caplog: pytest.L
         raise RuntimeError
 
     stand = await serving(trusted=trusted)
-    assert (await _ask(stand, GET)).status == 500
+    assert (await stand.answer(GET)).status == 500
     assert len(caplog.records) == 1
 
 
@@ -602,7 +609,7 @@ async def test_who_is_believed(serving: Serving, believe: bool, expected: str) -
         return believe
 
     stand = await serving(trusted=trusted, pseudonym="edge-1")
-    answer = await _ask(stand, GET[:-2] + b"X-Forwarded-For: 198.51.100.7\r\n\r\n")
+    answer = await stand.answer(GET[:-2] + b"X-Forwarded-For: 198.51.100.7\r\n\r\n")
     fields = stand.origin.seen[0].request.fields
     assert fields.get("x-forwarded-for") == expected
     assert fields.get("via") == answer.fields.get("via") == "1.1 edge-1"

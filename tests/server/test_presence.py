@@ -64,12 +64,13 @@ async def test_a_client_that_stays_changes_nothing() -> None:
         raise KeyError
 
 
-async def test_a_client_that_leaves_as_the_body_ends() -> None:
+async def test_a_client_that_leaves_as_the_body_ends(caplog: pytest.LogCaptureFixture) -> None:
     """A client that leaves in the very turn in which the body ends does not cancel what comes after it."""
     gone = _future()
     with WhileHere(gone):
         gone.set_result(None)
     await _turn()
+    assert caplog.records == []
 
 
 async def test_a_cancellation_from_elsewhere_stays_one() -> None:

@@ -99,3 +99,9 @@ async def connect(address: Address) -> Wire:
     if isinstance(address, UnixAddress):
         return Wire(*await asyncio.open_unix_connection(address.path))
     return Wire(*await asyncio.open_connection(address.host, address.port))
+
+
+def put(*lines: str, target: str = "/wiki/1", content: bytes = b"two") -> bytes:
+    """Return a PUT with these field lines."""
+    head = [f"PUT {target} HTTP/1.1", "Host: x", *lines, f"Content-Length: {len(content)}"]
+    return "\r\n".join(head).encode("latin-1") + b"\r\n\r\n" + content
