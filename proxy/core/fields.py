@@ -5,6 +5,7 @@ Nothing here interprets a field; that is for the room that knows its grammar.
 """
 
 from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 
 HOP_BY_HOP = frozenset(
     {
@@ -70,10 +71,7 @@ class Fields:
 
     def without(self, names: Iterable[str]) -> "Fields":
         """Return the lines whose name, in any case, is not among `names`."""
-        dropped = {name.lower() for name in names}
-        if dropped.isdisjoint(self._index):
-            return self
-        return Fields(line for line in self.lines if line[0].lower() not in dropped)
+        return self._without({name.lower() for name in names})
 
     def adding(self, name: str, value: str) -> "Fields":
         """Return these lines and one more at the end."""
@@ -85,9 +83,16 @@ class Fields:
 
     def end_to_end(self) -> "Fields":
         """Return the lines meant for the far end: no hop-by-hop field, none that `Connection` names (§7.6.1)."""
-        return self.without(HOP_BY_HOP | set(self.connection_options()))
+        options = self.connection_options()
+        return self._without(HOP_BY_HOP.union(options) if options else HOP_BY_HOP)
 
     def connection_options(self) -> tuple[str, ...]:
         """Return what `Connection` names, in lower case."""
         combined = self.get("connection") or ""
         return tuple(option.strip().lower() for option in combined.split(",") if option.strip())
+
+    def _without(self, dropped: AbstractSet[str]) -> "Fields":
+        """Return the lines of other names than these, which are in lower case."""
+        if dropped.isdisjoint(self._index):
+            return self
+        return Fields(line for line in self.lines if line[0].lower() not in dropped)

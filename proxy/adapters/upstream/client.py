@@ -77,6 +77,8 @@ class HttpUpstream:
             return await self._send_again(outgoing, budget.connect, deadline, interim)
 
     async def _prepare(self, request: Request, content: Content | None, purpose: Purpose, deadline: float) -> Outgoing:
+        if content is None:  # nothing to wait for: the way of every selection
+            return await prepare(request, None, self._origin.authority, purpose)
         limit = asyncio.timeout_at(deadline)
         try:
             async with limit:

@@ -43,9 +43,7 @@ class Connection(asyncio.Protocol):
             self.abort()
             return
         self._response.feed(data)
-        if self._response.failure is not None:
-            self.abort()
-        elif self._response.buffered > MAX_BUFFERED and not self._transport.is_closing():
+        if self._response.buffered > MAX_BUFFERED and not self._transport.is_closing():
             self._paused = True
             self._transport.pause_reading()
         self.wake()

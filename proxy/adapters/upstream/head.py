@@ -97,7 +97,7 @@ class HeadReader:
     def _finished(self) -> Head:
         status = self._parser.get_status_code()
         # llhttp also reads RTSP, ICE, HTTP/0.9 and HTTP/2.0, and skips empty lines before the status line.
-        if not (self._lines.complete and self._raw.startswith(b"HTTP/1.") and status >= _LOWEST_STATUS):
+        if not (self._raw.startswith(b"HTTP/1.") and status >= _LOWEST_STATUS):
             raise Unanswered("The head of the origin server's response is not valid HTTP/1.1.")
         if len(self._lines.fields) > MAX_FIELDS:
             raise Unanswered(f"The origin server's response has more than {MAX_FIELDS} field lines.")

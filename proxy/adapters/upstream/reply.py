@@ -53,6 +53,8 @@ class HttpReply:
         """
         if self._response.length is not None and self._response.length > limit:
             return None
+        if self._response.complete:  # nothing to wait for: most answers come in one piece
+            return await self._collect(limit)
         try:
             async with asyncio.timeout_at(self._deadline):
                 return await self._collect(limit)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
@@ -93,6 +94,14 @@ async def test_content_spoils_its_connection(content: Text | Pieces, purpose: Pu
         await ask(upstream, "PUT", content, purpose)
         await ask(upstream)
         assert origin.connections == (1 if content.length == 0 else 2)
+
+
+async def test_a_guarded_request_always_takes_a_fresh_connection() -> None:
+    """The purpose decides, whatever the method."""
+    async with serving(answers(OK, OK)) as origin, origin.upstream() as upstream:
+        await ask(upstream)
+        await ask(upstream, "OPTIONS", None, PERFORM)
+        assert origin.connections == 2
 
 
 async def test_a_safe_request_with_content_takes_a_fresh_connection() -> None:
@@ -295,6 +304,25 @@ async def test_without_time_nothing_is_sent(budget: Budget) -> None:
             await ask(upstream, "DELETE", None, PERFORM, budget)
         assert caught.value.timed_out
         assert origin.requests == []
+
+
+@pytest.mark.parametrize("budget", [Budget(connect=2.0, answer=30.0), Budget(connect=3600.0, answer=2.0)])
+async def test_a_connection_that_takes_too_long_is_not_waited_for(clock: Clock, budget: Budget) -> None:
+    """Whichever budget is over first ends the opening, and that no byte left is said."""
+    accepted = asyncio.Event()
+
+    async def silent(peer: Peer) -> None:
+        accepted.set()
+
+    async with serving(silent) as origin:
+        upstream = HttpUpstream(replace(origin.origin, tls=True))
+        asking = asyncio.create_task(ask(upstream, "DELETE", None, PERFORM, budget))
+        await accepted.wait()
+        clock.forward(2.1)
+        with pytest.raises(NotSent, match="did not accept a connection in time") as caught:
+            await asking
+        assert caught.value.timed_out
+        await upstream.aclose()
 
 
 class Unread:

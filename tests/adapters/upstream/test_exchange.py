@@ -1,6 +1,7 @@
 """One request and the final head of its response: sending and reading at the same time."""
 
 import asyncio
+import gc
 import socket
 import ssl
 import threading
@@ -304,14 +305,15 @@ async def test_nothing_is_sent_after_the_deadline() -> None:
 
 
 class Stubborn:
-    """Content that takes its time to end when its sender is cancelled."""
+    """Content that takes its time to end when its sender is cancelled, and then fails where `failure` is given."""
 
     length = 2
 
-    def __init__(self) -> None:
+    def __init__(self, failure: Exception | None = None) -> None:
         self.asked = asyncio.Event()
         self.told = asyncio.Event()
         self.let_go = asyncio.Event()
+        self._failure = failure
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         try:
@@ -321,6 +323,8 @@ class Stubborn:
         finally:
             self.told.set()
             await self.let_go.wait()
+            if self._failure is not None:
+                raise self._failure
 
 
 async def test_a_second_cancellation_still_waits_for_the_content() -> None:
@@ -338,3 +342,33 @@ async def test_a_second_cancellation_still_waits_for_the_content() -> None:
         content.let_go.set()
         with pytest.raises(asyncio.CancelledError):
             await sending
+
+
+async def refuses_early(peer: Peer) -> None:
+    """Answer as soon as the head has arrived."""
+    await peer.head()
+    await peer.send(REFUSED)
+
+
+async def test_a_cancellation_between_answer_and_content_counts() -> None:
+    """Cancelled while an early answer waits for the content to end, the exchange is cancelled."""
+    content = Stubborn()
+    async with serving(refuses_early) as origin:
+        sending = asyncio.create_task(exchanged(origin, Outgoing("PUT", HEAD % 2, content)))
+        await content.told.wait()
+        sending.cancel()
+        content.let_go.set()
+        with pytest.raises(asyncio.CancelledError):
+            await sending
+
+
+async def test_what_content_raises_after_an_answer_is_nobodys() -> None:
+    """An early answer makes a failure of the content irrelevant; it is not reported as forgotten either."""
+    reported: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
+    content = Stubborn(LookupError())
+    content.let_go.set()
+    async with serving(refuses_early) as origin:
+        answered = await exchanged(origin, Outgoing("PUT", HEAD % 2, content))
+    gc.collect()
+    assert (answered.head.status, answered.whole, reported) == (413, False, [])

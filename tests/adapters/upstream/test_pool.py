@@ -20,6 +20,17 @@ async def opened(origin: Serving, number: int) -> list[Connection]:
     return [await open_connection(origin.origin, None, 30.0) for _ in range(number)]
 
 
+def closed(connection: Connection) -> bool:
+    """Tell whether there is nothing to wait for any more."""
+    waiting = connection.wait_closed()
+    try:
+        waiting.send(None)
+    except StopIteration:
+        return True
+    waiting.close()
+    return False
+
+
 async def test_the_connection_used_last_is_taken_first() -> None:
     """It is the one most likely to be still open; each is taken once."""
     async with serving(waits) as origin:
@@ -98,17 +109,47 @@ async def test_a_connection_that_ended_meanwhile_is_not_taken() -> None:
         peer = await origin.peer(0)
         peer.writer.write_eof()
         assert pool.take() is None
-        await connection.wait_closed()
+        assert not connection.open
 
 
 async def test_a_connection_that_is_closed_is_not_kept() -> None:
-    """What ended during its exchange cannot wait for another."""
+    """What ended during its exchange takes nobody's place."""
     async with serving(waits) as origin:
-        (connection,) = await opened(origin, 1)
-        pool = Pool(64, 15.0)
-        connection.abort()
-        pool.put(connection)
-        assert pool.take() is None
+        ended, other = await opened(origin, 2)
+        pool = Pool(1, 15.0)
+        pool.put(other)
+        ended.abort()
+        pool.put(ended)
+        assert pool.take() is other
+        other.abort()
+
+
+async def test_a_goodbye_that_is_not_returned_is_not_waited_for_long(clock: Clock) -> None:
+    """Closing a TLS connection takes a second at most, whatever the origin server does."""
+    deaf = asyncio.Event()
+    over = asyncio.Event()
+
+    async def hears_nothing(peer: Peer) -> None:
+        transport = peer.writer.transport
+        assert isinstance(transport, asyncio.Transport)
+        transport.pause_reading()
+        deaf.set()
+        await over.wait()
+        transport.resume_reading()
+
+    context = ssl.create_default_context(cafile=str(CERTIFICATE))
+    async with serving(hears_nothing, tls=True) as origin:
+        connection = await open_connection(origin.origin, context, 30.0)
+        await deaf.wait()
+        connection.close()
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert not closed(connection)
+        clock.forward(1.1)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert closed(connection)
+        over.set()
 
 
 @pytest.mark.parametrize("tls", [False, True])
@@ -121,7 +162,7 @@ async def test_closing_the_pool_closes_what_waits_and_what_comes_later(tls: bool
         pool = Pool(64, 15.0)
         pool.put(idle)
         await pool.aclose()
-        assert (pool.closed, idle.open, used.open) == (True, False, True)
+        assert (pool.closed, closed(idle), used.open) == (True, True, True)
         pool.put(used)
         await used.wait_closed()
         await pool.aclose()

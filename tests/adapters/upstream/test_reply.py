@@ -84,6 +84,7 @@ async def test_content_over_the_limit_is_not_waited_for() -> None:
     async with serving(stalled(b"HTTP/1.1 200 OK\r\n\r\nhello!")) as origin:
         reply = await reply_of(origin)
         assert await reply.read(5) is None
+        assert await reply.read(5) is None
         await reply.aclose()
 
 
@@ -142,7 +143,7 @@ async def test_iteration_of_content_that_ends_early_fails(wire: bytes) -> None:
 async def consumed(reply: Reply, *, whole: bool) -> bytes:
     """All of the content, in one of the two ways."""
     if whole:
-        return await reply.read(100) or b""
+        return await reply.read(100 * 1024 * 1024) or b""
     return b"".join([piece async for piece in reply])
 
 
@@ -205,6 +206,35 @@ async def test_what_has_arrived_can_be_read_after_the_deadline(clock: Clock) -> 
         clock.forward(31.0)
         assert await reply.read(2) == b"ok"
         await reply.aclose()
+
+
+@pytest.mark.parametrize("whole", [True, False])
+async def test_content_that_was_held_back_arrives(whole: bool) -> None:
+    """An answer that filled its buffer before anyone read goes on as soon as someone does."""
+    length = 8 * 1024 * 1024
+
+    async def plenty(peer: Peer) -> None:
+        await peer.request()
+        await peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % length + bytes(length))
+
+    async with serving(plenty) as origin:
+        reply = await reply_of(origin)
+        for _ in range(100):
+            await asyncio.sleep(0)  # many turns of the loop, until nothing moves any more
+        assert await consumed(reply, whole=whole) == bytes(length)
+        await reply.aclose()
+
+
+async def test_a_read_that_is_cancelled_closes_the_connection() -> None:
+    """Who gives up reading leaves no socket behind, though nobody closes the reply."""
+    async with serving(stalled(SIZED[:-1])) as origin:
+        reply = await reply_of(origin)
+        reading = asyncio.create_task(reply.read(5))
+        await asyncio.sleep(0)
+        reading.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await reading
+        await origin.closed()
 
 
 async def test_closing_an_incomplete_reply_closes_its_connection() -> None:
