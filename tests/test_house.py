@@ -25,7 +25,10 @@ MEDIAN_LINES = 12
 EMPTY_NAMES = {"util", "utils", "helper", "helpers", "common", "misc", "manager", "managers"}
 """Names that do not tell what may be written in a file."""
 
-WHOLE: dict[str, str] = {}
+WHOLE: dict[str, str] = {
+    "tests/adapters/upstream/test_cancellation.py": "cancels the adapter as a whole at every turn of the event loop",
+    "tests/adapters/upstream/test_contract.py": "holds the adapter to its port, over TCP, TLS and a Unix socket",
+}
 """Tests in a mirrored folder that have no room of that name, each with its reason."""
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef

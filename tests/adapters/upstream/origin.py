@@ -113,6 +113,7 @@ class Serving:
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
     peers: list[Peer] = field(default_factory=list)
     server: asyncio.Server | None = None
+    failures: list[Exception] = field(default_factory=list)
 
     @property
     def connections(self) -> int:
@@ -140,6 +141,24 @@ class Serving:
             await self.changed.wait_for(lambda: len(self.peers) > number)
         return self.peers[number]
 
+    async def play(self, script: Script, peer: Peer) -> None:
+        """Play the script to a client, then wait until the client has left."""
+        async with self.changed:
+            self.peers.append(peer)
+            self.changed.notify_all()
+        try:
+            await script(peer)
+            await peer.left()
+        except ConnectionError:
+            pass  # how the client left
+        except Exception as failure:  # noqa: BLE001 - raised on leaving
+            self.failures.append(failure)
+        finally:
+            peer.writer.transport.abort()
+            async with self.changed:
+                peer.open = False
+                self.changed.notify_all()
+
     def stop(self) -> None:
         """Accept no further connection."""
         assert self.server is not None
@@ -154,26 +173,10 @@ async def serving(script: Script, *, tls: bool = False, path: Path | None = None
     failed fails the test.
     """
     before = asyncio.all_tasks()
-    failures: list[Exception] = []
     here = Serving(Origin(UnixAddress(""), tls=tls, authority="localhost"))
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        peer = Peer(reader, writer, here.requests)
-        async with here.changed:
-            here.peers.append(peer)
-            here.changed.notify_all()
-        try:
-            await script(peer)
-            await peer.left()
-        except ConnectionError:
-            pass  # how the client left
-        except Exception as failure:  # noqa: BLE001 - raised on leaving
-            failures.append(failure)
-        finally:
-            writer.transport.abort()
-            async with here.changed:
-                peer.open = False
-                here.changed.notify_all()
+        await here.play(script, Peer(reader, writer, here.requests))
 
     await _listen(here, serve, _server_context() if tls else None, path)
     try:
@@ -187,7 +190,7 @@ async def serving(script: Script, *, tls: bool = False, path: Path | None = None
         here.stop()
         for peer in here.peers:
             peer.writer.transport.abort()
-    assert not failures, failures
+    assert not here.failures, here.failures
 
 
 async def _listen(
