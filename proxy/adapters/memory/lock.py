@@ -1,7 +1,9 @@
 """Mutual exclusion in this process: a first-come queue a resource, leases on a monotonic clock, fences.
 
-Every decision is made between two awaits, so no lock guards the books. A lease that lapses is taken from its holder
-by the next waiter; the holder learns it from `confirm`. An abandoned lease keeps everybody out until it lapses.
+Every decision is made between two awaits, so no lock guards the books. A lease that lapses in its read phase is taken
+from its holder by the next waiter; the holder learns it from `confirm`. In its write phase only an abandoned one does:
+any other holder is in this process and will leave, even if it was stopped between the last check and the sending. The
+clock is that of the loop's deadlines: one that goes on in a suspended machine would end leases too early.
 """
 
 import asyncio
@@ -15,18 +17,11 @@ from types import TracebackType
 from proxy.errors import LeaseLost, ResourceBusy
 from proxy.ports import LeaseTerms
 
-_BOOTTIME = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-
-
-def boottime() -> float:
-    """Return seconds on a monotonic clock that, where there is one, also counts while the machine is suspended."""
-    return time.clock_gettime(_BOOTTIME)
-
 
 class MemoryLease:
     """Fulfils `ports.Lease`."""
 
-    __slots__ = ("_lock", "abandoned", "expires", "fence", "key", "terms", "timer")
+    __slots__ = ("_lock", "abandoned", "expires", "fence", "key", "terms", "timer", "writing")
 
     def __init__(self, lock: "MemoryLock", key: str, terms: LeaseTerms, fence: int, expires: float) -> None:
         self._lock = lock
@@ -35,7 +30,13 @@ class MemoryLease:
         self.fence = fence
         self.expires = expires
         self.abandoned = False
+        self.writing = False
         self.timer: asyncio.TimerHandle | None = None
+
+    @property
+    def lapses(self) -> bool:
+        """Tell whether it lapses when its time is over."""
+        return self.abandoned or not self.writing
 
     async def confirm(self) -> None:
         """Re-arm for the write phase; raise `LeaseLost` when the lease lapsed."""
@@ -69,7 +70,7 @@ class MemoryLock:
         self,
         *,
         waiters: int = 10_000,
-        clock: Callable[[], float] = boottime,
+        clock: Callable[[], float] = time.monotonic,
         loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         self._room = waiters
@@ -118,6 +119,7 @@ class MemoryLock:
             detail = "The lease of the resource lapsed before the request could be forwarded."
             raise LeaseLost(detail)
         lease.expires = now + lease.terms.write
+        lease.writing = True
 
     def _admit(self, resource: _Resource, terms: LeaseTerms) -> None:
         if terms.waiters is not None and len(resource.queue) >= terms.waiters:
@@ -162,7 +164,8 @@ class MemoryLock:
 
     def _advance(self, key: str, resource: _Resource) -> None:
         """Drop a lapsed holder and hand a free resource to the next waiter."""
-        if resource.holder is not None and self._clock() >= resource.holder.expires:
+        holder = resource.holder
+        if holder is not None and holder.lapses and self._clock() >= holder.expires:
             self._vacate(resource)
         while resource.holder is None and resource.queue:
             waiter = resource.queue.popleft()
@@ -191,7 +194,7 @@ class MemoryLock:
             self._give_up(resource, waiter)
 
     def _wake_at_expiry(self, lease: MemoryLease) -> None:
-        if lease.timer is None:
+        if lease.timer is None and lease.lapses:
             loop = self._loop or asyncio.get_running_loop()
             lease.timer = loop.call_later(max(0.0, lease.expires - self._clock()), self._on_expiry, lease)
 

@@ -1,10 +1,12 @@
 """The in-process lock, stepped by hand: its clock moves only when the test says so."""
 
+import asyncio
+import time
 from collections.abc import Awaitable, Callable
 
 import pytest
 
-from proxy.adapters.memory.lock import MemoryLease, MemoryLock, boottime
+from proxy.adapters.memory.lock import MemoryLease, MemoryLock
 from proxy.errors import LeaseLost, ResourceBusy
 from proxy.ports import LeaseTerms
 from tests.support.stepping import Actor, Stage, pause
@@ -131,19 +133,34 @@ def test_a_lease_that_lapsed_unnoticed_cannot_be_confirmed() -> None:
 def test_confirm_re_arms_for_the_write_phase() -> None:
     """After `confirm` the resource is held for as long as the write may take."""
     bench = Bench()
-
-    async def writing(lease: MemoryLease) -> None:
-        await lease.confirm()
-        await pause("writing")
-
-    first = bench.holder("first", writing)
+    first = bench.holder("first", abandoning)
     second = bench.holder("second", terms=PATIENT)
     bench.step(first)
     bench.step(second)
+    bench.step(first)
     bench.stage.loop.advance(34.9)
     assert not second.enabled()
     bench.stage.loop.advance(0.2)
     assert second.enabled()
+
+
+def test_a_holder_that_writes_is_not_overtaken() -> None:
+    """I1: a process that was stopped between `confirm` and the sending sends when it wakes, and nobody else before."""
+    bench = Bench()
+
+    async def writing(lease: MemoryLease) -> None:
+        await lease.confirm()
+        await pause("stopped")
+
+    first, second = bench.holder("first", writing), bench.holder("second", terms=PATIENT)
+    bench.step(first)
+    bench.step(second)
+    bench.stage.loop.advance(60)
+    late = bench.holder("late", terms=PATIENT)
+    bench.step(late)
+    assert not second.enabled()
+    bench.stage.run([])
+    assert bench.order == ["first", "second", "late"]
 
 
 def test_an_abandoned_lease_keeps_everybody_out_until_it_lapses() -> None:
@@ -249,9 +266,18 @@ def test_nothing_is_kept_of_a_free_resource() -> None:
     assert bench.lock.resources() == 0
 
 
-def test_the_clock_is_monotonic() -> None:
-    """Leases are measured on a clock that is never set back."""
-    assert boottime() <= boottime()
+async def test_leases_and_deadlines_are_measured_on_one_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """I3: a machine that was suspended does not find a lease lapsed whose write still has time by the loop's clock."""
+    lock = MemoryLock()
+    async with lock.hold("k", TERMS) as lease:
+        await lease.confirm()
+        awake, real = asyncio.get_running_loop().time(), time.clock_gettime
+        monkeypatch.setattr(
+            time, "clock_gettime", lambda clock: real(clock) + (0 if clock == time.CLOCK_MONOTONIC else 3600)
+        )
+        assert asyncio.get_running_loop().time() - awake < 3600
+        with pytest.raises(ResourceBusy):
+            await lock.acquire("k", LeaseTerms(wait=0.01, read=5.0, write=35.0, waiters=2))
 
 
 @pytest.mark.parametrize("terms", [TERMS, PATIENT])
