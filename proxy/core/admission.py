@@ -8,7 +8,15 @@ import re
 
 from proxy.core.address import parse_authority
 from proxy.core.fields import HOP_BY_HOP, Fields
-from proxy.core.forwarding import FENCING_TOKEN, FORWARDED_PREFIX, METHOD_OVERRIDES, OWN_PREFIX, is_field_line, is_token
+from proxy.core.forwarding import (
+    FENCING_TOKEN,
+    FORWARDED_PREFIX,
+    METHOD_OVERRIDES,
+    OWN_PREFIX,
+    is_field_line,
+    is_token,
+    read_as,
+)
 from proxy.core.framing import check_framing
 from proxy.core.target import Target, parse
 from proxy.errors import BadFraming, MalformedRequest, MalformedTarget, MethodRefused
@@ -43,7 +51,6 @@ _ACTED_ON = (
 _ACTED_ON_PREFIXES = ("accept-", "content-", "if-", FORWARDED_PREFIX, OWN_PREFIX)
 
 _LOWER_CASE = re.compile(r"[a-z]")
-_NOT_ALPHANUMERIC = re.compile(r"[^a-z0-9]")
 
 
 def admit(method: str, raw_target: str, version: tuple[int, int], fields: Fields) -> Target:
@@ -119,10 +126,9 @@ def _target(method: str, raw_target: str, authority: str | None) -> Target:
 
 
 def _check_look_alikes(fields: Fields) -> None:
-    """Refuse If_Match: through CGI's variables (RFC 3875 §4.1.18) it reaches an application as If-Match."""
+    """Refuse If_Match: through CGI's variables it reaches an application as If-Match."""
     for name in fields.names():
-        read_as = _NOT_ALPHANUMERIC.sub("-", name)
-        if read_as != name and acted_on(read_as):
+        if read_as(name) != name and acted_on(read_as(name)):
             raise MalformedRequest(
                 "A field name is that of a field which this proxy acts on, but for the characters between its words."
             )

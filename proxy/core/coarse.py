@@ -15,7 +15,7 @@ FORMATS = frozenset(
 )
 """Suffixes by which frameworks let a client choose a format of one resource."""
 
-_NUMBER = re.compile(r"([+-]?)0*(\d+)(?:\.0*)?")
+_NUMBER = re.compile(r"([+-]?)(\d+)(?:\.0*)?")  # one way to match: a second place for zeros would take quadratic time
 _UUID = re.compile(r"[0-9a-f]{32}")
 
 
@@ -59,7 +59,7 @@ def _one_identifier(name: str) -> str:
     """
     number = _NUMBER.fullmatch("".join(map(_digit, name.replace("_", ""))))
     if number is not None:
-        return f"{number[1].replace('+', '')}{number[2]}"
+        return f"{number[1].replace('+', '')}{number[2].lstrip('0') or '0'}"
     bare = name.removeprefix("urn:uuid:").strip("{}").replace("-", "")
     return bare if _UUID.fullmatch(bare) else name
 

@@ -14,6 +14,12 @@ from proxy.errors import LoopDetected
 METHOD_OVERRIDES = frozenset({"x-http-method-override", "x-http-method", "x-method-override"})
 """Fields that make some origin servers act on another method than the one that was guarded."""
 
+TARGET_OVERRIDES = frozenset({"path-info", "script-name", "x-original-url", "x-rewrite-url", "x-script-name"})
+"""Fields that make some origin servers act on another target than the one that was guarded, as `read_as` spells them.
+
+gunicorn takes SCRIPT_NAME from a peer on its own machine, which is where a sidecar is.
+"""
+
 OWN_PREFIX = "ifmatch-"
 """How the names of our own fields begin."""
 
@@ -28,6 +34,7 @@ FORWARDED = "Forwarded"
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 §5.6.2
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # RFC 9110 §5.5; a tab is white space
+_NOT_ALPHANUMERIC = re.compile(r"[^a-z0-9]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +59,11 @@ def is_token(text: str) -> bool:
 def is_field_line(name: str, value: str) -> bool:
     """Tell whether a line may be sent: its name a token, no control byte but tab in its value (RFC 9110 §5.5)."""
     return is_token(name) and _CONTROL.search(value) is None
+
+
+def read_as(name: str) -> str:
+    """Return a lower-case field name as an application may read it through CGI's variables (RFC 3875 §4.1.18)."""
+    return _NOT_ALPHANUMERIC.sub("-", name)
 
 
 def outbound(fields: Fields, version: tuple[int, int], hop: Hop) -> Fields:
@@ -101,7 +113,8 @@ def _forwarded(fields: Fields, hop: Hop) -> Fields:
     """
     customary = {name for name in fields.names() if name.startswith(FORWARDED_PREFIX)}
     if not hop.trusted:
-        fields = fields.without(customary | {FORWARDED, "x-real-ip"})
+        retargeting = {name for name in fields.names() if read_as(name) in TARGET_OVERRIDES}
+        fields = fields.without(customary | retargeting | {FORWARDED, "x-real-ip"})
         customary = set()
     standard = FORWARDED in fields
     if customary or not standard:

@@ -9,7 +9,7 @@ import re
 from proxy.core.fields import Fields
 from proxy.errors import BadFraming
 
-_LENGTH = re.compile(r"[0-9]+")
+_LENGTH = re.compile(r"[0-9]{1,18}")  # beyond any content, within any integer: longer ones overflow or fail to parse
 _CHUNKED = re.compile(r"chunked", re.IGNORECASE | re.ASCII)
 
 

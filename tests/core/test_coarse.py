@@ -70,6 +70,13 @@ def test_something_is_always_left(segment: str) -> None:
     assert coarse_segment(segment)
 
 
+@pytest.mark.parametrize("tail", ["x", ".0x", "_x"])
+def test_a_segment_costs_time_in_proportion_to_its_length(tail: str) -> None:
+    """A name of very many zeros is read in a moment; in the square of their number, this would not end."""
+    name = "0" * 300_000 + tail
+    assert coarse_segment(name) == name
+
+
 @given(st.integers(), st.integers(0, 5))
 def test_a_number_has_one_spelling(number: int, zeros: int) -> None:
     """Leading zeros never tell two numbers apart."""

@@ -54,6 +54,16 @@ def test_method_overrides_are_stripped(hop: Hop, name: str) -> None:
     assert name not in sent((name, "DELETE"), hop=hop)
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["SCRIPT_NAME", "Script-Name", "PATH_INFO", "X-Original-URL", "X_Original_URL", "X-Rewrite-Url", "X.Script-Name"],
+)
+def test_only_a_trusted_peer_overrides_the_target(name: str) -> None:
+    """The origin server sees the target that was guarded and no other, however the field is spelled (rule zero)."""
+    assert name not in sent((name, "/x"))
+    assert sent((name, "/x"), hop=PROXY).get(name) == "/x"
+
+
 @pytest.mark.parametrize("name", ["Ifmatch-Tag", "IFMATCH-anything", "Fencing-Token", "Expect"])
 @pytest.mark.parametrize("hop", [CLIENT, PROXY])
 def test_what_is_ours_to_say_or_to_answer_is_stripped(hop: Hop, name: str) -> None:

@@ -18,6 +18,7 @@ HTTP_1_0, HTTP_1_1 = (1, 0), (1, 1)
         [],
         [("Content-Length", "0")],
         [("content-length", "0042")],
+        [("Content-Length", "9" * 18)],
         [("Transfer-Encoding", "chunked")],
         [("transfer-encoding", "Chunked")],
     ],
@@ -34,7 +35,7 @@ BAD_FRAMING: list[list[Line]] = [
     [("Content-Length", "5"), ("content-length", "6")],
     *(
         [("Content-Length", value)]
-        for value in ("5, 5", "5,5", "", "+5", "-5", "5.0", "0x5", "5 ", " 5", "\xb2", "5\0")
+        for value in ("5, 5", "5,5", "", "+5", "-5", "5.0", "0x5", "5 ", " 5", "\xb2", "5\0", "9" * 19, "0" * 5000)
     ),
     *([("Transfer-Encoding", value)] for value in (",chunked", "chunked,", "gzip, chunked", "chunked, chunked")),
     *(
