@@ -132,8 +132,10 @@ class Reading:
 
 
 def speaks_for(match: Match, asked: Request) -> bytes:
-    """Return what must be equal for one selection to speak for another: routes may make tags by different rules."""
-    return selecting.selector(asked) + match.route.name.encode()
+    """Return what must be equal for one selection to speak for another: the request, and how its tag is made."""
+    rules = match.route.rules
+    made = (match.tag_key.encode(), rules.upstream.value.encode(), rules.canonical.fingerprint)
+    return b"\n".join((selecting.selector(asked), *made))
 
 
 def plan(routes: Routes, request: Request) -> Plan:

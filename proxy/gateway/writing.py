@@ -26,7 +26,7 @@ from proxy.core.verdict import (
     Refusal,
     Verdict,
 )
-from proxy.errors import Failure, NotSent, Unanswered, Unverifiable
+from proxy.errors import Failure, NotSent, Outcome, Unanswered, Unverifiable
 from proxy.gateway.exchange import Answer, Plan, Selection, Write, matched, unknown
 from proxy.gateway.reading import Reading, speaks_for
 from proxy.ports import Budget, Journal, Lease, LeaseTerms, Purpose, ReceivedContent, Reply, Step
@@ -151,6 +151,7 @@ class Gateway(Reading):
                 lease.abandon()
                 raise
         if response.status in INCONCLUSIVE:
+            write.journal.note(outcome=Outcome.UNKNOWN.value)
             lease.abandon()
         return response
 

@@ -311,13 +311,25 @@ async def test_a_failing_selection_after_a_write_takes_nothing_from_its_answer(f
     assert rig.lock.resources() == 0
 
 
+class Noting(SilentJournal):
+    """A journal that keeps the facts."""
+
+    def __init__(self) -> None:
+        self.facts: dict[str, str | int | None] = {}
+
+    def note(self, **facts: str | int | None) -> None:
+        self.facts |= facts
+
+
 @pytest.mark.parametrize(("status", "kept_out"), [(502, True), (504, True), (500, False), (503, False), (409, False)])
 async def test_the_answer_of_a_gateway_that_lost_the_write(status: int, kept_out: bool) -> None:
     """I4: 502 and 504 come from a gateway behind us that knows as little as we would: the write may yet be applied."""
     rig = Rig(answering(Canned(200, OLD), Canned(status, b"so told")), IMPATIENT)
-    answer = await rig.write("PUT", ("If-Match", rig.tag(OLD)))
+    journal, asked = Noting(), request("PUT", "/wiki/1", ("If-Match", rig.tag(OLD)))
+    answer = await rig.gateway.guard(asked, Text(b"new"), rig.gateway.identify(asked), journal)
     assert answer.response is not None
     assert (answer.response.status, answer.response.content) == (status, b"so told")
+    assert (journal.facts.get("outcome") == "unknown") == kept_out
     assert (rig.lock.resources() == 1) == kept_out
     if kept_out:
         with pytest.raises(ResourceBusy):
