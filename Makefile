@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check format cover lock image-check clean
+.PHONY: help demo test check format cover soak lock image-check clean
 
 BIN := .venv/bin
 RECIPE := .ci/venv .ci/python pyproject.toml requirements/build.txt
@@ -44,6 +44,11 @@ cover: $(DEV) ## Run the suite and show the lines and branches it never took
 	$(BIN)/coverage run -m pytest $(ARGS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+SEEDS ?= 5
+WRITES ?= 2000
+soak: $(DEV) ## Look for a lost update or a lie under faults, in many random runs (SEEDS=5 WRITES=2000)
+	$(BIN)/python -m tests.support.soak --seeds $(SEEDS) --writes $(WRITES)
 
 lock: ## Resolve pyproject.toml into requirements/*.txt (ARGS=--upgrade for newer versions)
 	.ci/lock $(ARGS)
