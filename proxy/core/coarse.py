@@ -16,6 +16,8 @@ FORMATS = frozenset(
 """Suffixes by which frameworks let a client choose a format of one resource."""
 
 _NUMBER = re.compile(r"([+-]?)(\d+)(?:\.0*)?")  # one way to match: a second place for zeros would take quadratic time
+_NUMBER_AND_WORDS = re.compile(r"(\d+)[^0-9a-z]")
+_DATE = re.compile(r"\d{4}-\d{2}(?:-|\Z)")
 _UUID = re.compile(r"[0-9a-f]{32}")
 
 
@@ -30,6 +32,15 @@ def coarse_segment(segment: str) -> str:
     # A name that a second decoding spoils is no UTF-8 any more; all such share the replacement character.
     name = decoded.decode("utf-8", "replace").partition(";")[0]
     return _one_identifier(_without_formats(_folded(name)))
+
+
+def lock_segment(coarse: str) -> str:
+    """Return a coarse segment as locks compare it: of a number and words only the number, but a date as a whole.
+
+    Rails reads `7-title` as 7, by design. A route literal is not that coarse: "7-title" may be the name of another.
+    """
+    number = _NUMBER_AND_WORDS.match(coarse)
+    return coarse if number is None or _DATE.match(coarse) else number[1]
 
 
 def _folded(name: str) -> str:

@@ -13,6 +13,8 @@ from proxy.core.message import Response
 OK = 200
 ABSENT = frozenset({404, 410})
 UNSELECTABLE = frozenset({405, 501})
+UNRELAYABLE = frozenset({303, 304})
+"""As the answer to a write, 303 says that it was done (RFC 9110 §15.4.4), and 304 nothing at all."""
 
 
 class Opacity(Enum):
@@ -27,7 +29,7 @@ class Opacity(Enum):
     FAILED = "failed"
     """5xx."""
     PARTIAL = "partial"
-    """A 2xx but 200, or a 304: not a whole representation."""
+    """A 2xx but 200, a 303 or a 304: not a whole representation."""
     STREAM = "stream"
     """An event stream has no end and so no state."""
     TOO_LARGE = "too-large"
@@ -88,7 +90,7 @@ def _opacity(status: int) -> Opacity:
         return Opacity.STREAM
     if status in UNSELECTABLE:
         return Opacity.UNSELECTABLE
-    if status == 304:  # noqa: PLR2004 - nothing conditional was asked, so it is no redirect to relay
+    if status in UNRELAYABLE:
         return Opacity.PARTIAL
     by_class = {2: Opacity.PARTIAL, 3: Opacity.REDIRECTED, 4: Opacity.REFUSED}
     return by_class.get(status // 100, Opacity.FAILED)

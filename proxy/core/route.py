@@ -151,25 +151,23 @@ class Match:
     """A request's target under its route. `captures` are in raw spelling.
 
     `state_target` is what is selected to learn the current state: the expanded `state`, which has no query, else the
-    request's own target, query included.
+    request's own target, query included. `lock_key` is the name under which its writers exclude each other; the query
+    is never part of it (I5).
     """
 
     route: Route
     target: Target
     captures: Mapping[str, str]
     state_target: Target = field(init=False, repr=False, compare=False)
+    lock_key: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "state_target", self._state_target())
+        object.__setattr__(self, "lock_key", self.state_target.lock_key)
 
     def _state_target(self) -> Target:
         state = self.route.state
         return self.target if state is None else request_target.parse(state.expand(self.captures), None)
-
-    @property
-    def lock_key(self) -> str:
-        """The name under which the writers of the state exclude each other. The query is never part of it (I5)."""
-        return self.state_target.lock_key
 
     @property
     def tag_key(self) -> str:

@@ -13,7 +13,7 @@ from unicodedata import combining
 from urllib.parse import unquote_to_bytes
 
 from proxy.core.address import parse_authority
-from proxy.core.coarse import coarse_segment
+from proxy.core.coarse import coarse_segment, lock_segment
 from proxy.errors import MalformedTarget, Misdirected
 
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
@@ -26,6 +26,8 @@ _ANYWHERE: Refusals = (
     (re.compile(r" "), "The request target has a space."),
 )
 _IN_PATH: Refusals = (
+    # Resolved against a base, "//x/y" has the authority "x" and the path "/y" (RFC 3986 §4.2).
+    (re.compile(r"\A//"), "The request target begins with two slashes."),
     (re.compile(r"%(?![0-9A-Fa-f]{2})"), "The request target has a percent sign without two hexadecimal digits."),
     (re.compile(r"%(?:[01][0-9a-f]|7f)", re.IGNORECASE), "The request target has an encoded control byte."),
     (re.compile(r"%2f", re.IGNORECASE), "The request target has an encoded slash."),
@@ -82,7 +84,7 @@ class Target:
     @property
     def lock_key(self) -> str:
         """The name under which writers exclude each other: equal whenever an origin server may see one resource."""
-        return self.raw if self.asterisk else "/" + "/".join(self.coarse_segments)
+        return self.raw if self.asterisk else "/" + "/".join(map(lock_segment, self.coarse_segments))
 
     @property
     def segments(self) -> tuple[str, ...]:
@@ -91,7 +93,7 @@ class Target:
 
     @property
     def coarse_segments(self) -> tuple[str, ...]:
-        """The segments as coarse as in `lock_key`, one for each of `segments`."""
+        """The segments as route literals compare them, one for each of `segments`; `lock_key` is still coarser."""
         return tuple(coarse_segment(segment) for segment in self.segments)
 
 

@@ -8,7 +8,7 @@ which spellings are one segment (`target`).
     rest     = "{" name "...}"                            ; all segments from here on, possibly none
     name     = a letter or "_", then letters, digits, "_"
 
-Literals are matched as coarsely as locks are named, because a spelling that escapes its route escapes the guard.
+Literals are matched coarsely, because a spelling that escapes its route escapes the guard.
 Captured values are the raw spelling, because the origin server is to be asked in the client's own words.
 """
 
@@ -172,7 +172,7 @@ def _literal(written: str) -> Literal:
         target = request_target.parse(f"/{raw}", None)
     except MalformedTarget as fault:
         raise ValueError(f"no request could match the segment {written!r}: {fault.detail}") from None
-    return Literal(raw, target.key[1:], target.lock_key[1:])
+    return Literal(raw, target.key[1:], *target.coarse_segments)
 
 
 def _require_distinct(names: Sequence[str]) -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.core.coarse import FORMATS, coarse_segment
+from proxy.core.coarse import FORMATS, coarse_segment, lock_segment
 
 UUID = "6fa459ea-ee8a-3ca4-894e-db77e160355e"
 
@@ -75,6 +75,15 @@ def test_a_segment_costs_time_in_proportion_to_its_length(tail: str) -> None:
     """A name of very many zeros is read in a moment; in the square of their number, this would not end."""
     name = "0" * 300_000 + tail
     assert coarse_segment(name) == name
+
+
+@pytest.mark.parametrize(
+    ("segment", "locked"),
+    [("7-title", "7"), ("7", "7"), ("7_x", "7"), ("7.5", "7"), ("7abc", "7abc"), ("2026-11-21", "2026-11-21")],
+)
+def test_locks_take_a_number_and_words_for_the_number(segment: str, locked: str) -> None:
+    """Rails finds `7-title` under 7; days of a year are not one resource, and neither are hashes that begin alike."""
+    assert lock_segment(coarse_segment(segment)) == locked
 
 
 @given(st.integers(), st.integers(0, 5))

@@ -16,6 +16,7 @@ EVENTS = Fields([("Content-Type", "Text/Event-Stream; charset=utf-8")])
         (201, Opacity.PARTIAL, False),
         (204, Opacity.PARTIAL, False),
         (206, Opacity.PARTIAL, False),
+        (303, Opacity.PARTIAL, False),
         (304, Opacity.PARTIAL, False),
         (300, Opacity.REDIRECTED, True),
         (302, Opacity.REDIRECTED, True),

@@ -50,7 +50,7 @@ BYPASSES = [
     "/wiki/1",
     "/WIKI/1",
     "/wiki/1/",
-    "//wiki//1",
+    "/wiki//1",
     "/wiki;x/1",
     "/%77iki/1",
     "/wiki%3bx/1",
@@ -78,7 +78,7 @@ def test_no_spelling_escapes(raw: str) -> None:
     [
         "/orders/7/cancel",
         "/Orders/7/CANCEL",
-        "//orders/7//cancel/",
+        "/orders/7//cancel/",
         "/orders;x/7;y/cancel;z",
         "/orders/%37/c%61ncel.json",
         "/orders.xml/7.json/cancel",
@@ -100,9 +100,9 @@ paths = st.lists(st.sampled_from(list(SPELLINGS)), max_size=3)
 @st.composite
 def raws(draw: st.DrawFn, path: list[str]) -> str:
     """One of the many spellings of a path."""
-    slashes = st.sampled_from(["/", "//"])
-    spelled = [draw(slashes) + draw(st.sampled_from(SPELLINGS[name])) for name in path]
-    return "".join(spelled) + draw(st.sampled_from(["", "/"])) or "/"
+    slashes = st.sampled_from(["/", "//"])  # behind a segment: a target that begins with two is refused
+    spelled = [draw(st.sampled_from(SPELLINGS[name])) + draw(slashes) for name in path]
+    return "/" + "".join(spelled)
 
 
 @given(st.data(), paths)
@@ -118,7 +118,7 @@ def test_one_lock_key_one_route(data: st.DataObject, path: list[str]) -> None:
     ("raw", "name"),
     [
         ("/files/public/1", "off"),
-        ("//files/public//1/", "off"),
+        ("/files//public//1/", "off"),
         ("/files/%70ublic/1", "off"),
         ("/files/PUBLIC/1", "on"),
         ("/files/public;x/1", "on"),
@@ -187,7 +187,7 @@ def test_asterisk_form_has_no_route(unmatched: Unmatched) -> None:
 
 def test_state_target_is_the_request_target_by_default() -> None:
     """Without `state` the request's own target is selected, to the byte, query included."""
-    found = matched("/wiki/{id}", "//Wiki/%41?x=1")
+    found = matched("/wiki/{id}", "/Wiki//%41?x=1")
     assert found.state_target is found.target
     assert found.captures == {"id": "%41"}
 

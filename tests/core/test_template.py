@@ -65,7 +65,7 @@ def test_expansion_matches(data: st.DataObject, template: Template) -> None:
 
 
 @given(
-    st.sampled_from(["/a", "//A", "/%61;v=1", "/a.json/"]), st.lists(spelled, min_size=1), st.sampled_from(["", "/"])
+    st.sampled_from(["/a", "/A/", "/%61;v=1", "/a.json/"]), st.lists(spelled, min_size=1), st.sampled_from(["", "/"])
 )
 def test_captures_give_the_resource_back(first: str, segments: list[str], slash: str) -> None:
     """Whatever the spelling, what is captured expands to a path with the same lock key: nothing is lost on the way."""
@@ -80,7 +80,6 @@ def test_captures_give_the_resource_back(first: str, segments: list[str], slash:
     ("template", "raw", "captures"),
     [
         ("/", "/", {}),
-        ("/", "//", {}),
         ("/", "/a", None),
         ("/", "*", None),
         ("/{rest...}", "*", None),
@@ -96,7 +95,7 @@ def test_captures_give_the_resource_back(first: str, segments: list[str], slash:
         ("/files/{path...}", "/files", {"path": ""}),
         ("/files/{path...}", "/files//", {"path": ""}),
         ("/files/{path...}", "/files/a/b", {"path": "a/b"}),
-        ("/files/{path...}", "//files//a//b/", {"path": "a//b/"}),
+        ("/files/{path...}", "/files//a//b/", {"path": "a//b/"}),
         ("/files/{path...}", "/file/a", None),
         ("/{rest...}", "/", {"rest": ""}),
         ("/{rest...}", "/a/b", {"rest": "a/b"}),
@@ -112,7 +111,7 @@ def test_match(template: str, raw: str, captures: dict[str, str] | None) -> None
     [
         ("/WIKI/1", "1"),
         ("/wiki/1/", "1"),
-        ("//wiki//1", "1"),
+        ("/wiki//1", "1"),
         ("/wiki;x/1", "1"),
         ("/wiki%3Bx/1", "1"),
         ("/%77iki/1", "1"),
@@ -138,7 +137,7 @@ def test_literals_beyond_ascii(template: str) -> None:
     ("template", "raw", "as_written"),
     [
         ("/wiki/{id}", "/wiki/1", True),
-        ("/wiki/{id}", "//wiki//1/", True),
+        ("/wiki/{id}", "/wiki//1/", True),
         ("/wiki/{id}", "/%77iki/1", True),
         ("/wiki/{id}", "/Wiki/1", False),
         ("/wiki/{id}", "/wiki;x/1", False),
