@@ -122,7 +122,8 @@ class MemoryLock:
         lease.writing = True
 
     def _admit(self, resource: _Resource, terms: LeaseTerms) -> None:
-        if terms.waiters is not None and len(resource.queue) >= terms.waiters:
+        bounded = sum(waiter.terms.waiters is not None for waiter in resource.queue)
+        if terms.waiters is not None and bounded >= terms.waiters:
             detail = "Too many requests wait for this resource."
             raise ResourceBusy(detail, retry_after=self._retry_after(resource))
         if self._room <= 0:

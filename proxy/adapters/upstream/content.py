@@ -15,6 +15,7 @@ MAX_OVERHEAD = 64 * 1024
 
 _WITHOUT_CONTENT = frozenset({204, 304})
 _CHUNKED_HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+_LONGEST_NUMBER = 18  # digits; a longer length is longer than any content
 
 
 class Decoder(Protocol):
@@ -47,6 +48,8 @@ def decoder(method: str, head: Head) -> Decoder:
     if coding is not None:
         return Chunked()
     length = head.fields.get("content-length")
+    if length is not None and len(length) > _LONGEST_NUMBER:
+        raise Unanswered("The origin server's response announces an impossible length.")
     return UntilClose() if length is None else Sized(int(length))
 
 

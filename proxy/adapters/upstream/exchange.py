@@ -13,9 +13,12 @@ from proxy.adapters.upstream.head import Head
 from proxy.adapters.upstream.response import IncomingResponse
 from proxy.adapters.upstream.sending import Outgoing, stream
 from proxy.errors import NotSent, Unanswered
-from proxy.ports import Content, InterimListener
+from proxy.ports import InterimListener
 
 Progress = Callable[[], None]
+
+_REFUSING = 400
+"""From this status on an early answer means that nobody wants the rest of the content."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,25 +87,34 @@ async def _exchange(
     if outgoing.rest is None:
         head = await _final_head(connection, response, None, interim)
         return Answered(head, response, whole=connection.flushed)
-    return await _stream_until_head(connection, response, outgoing.rest, interim, progress)
+    sender = asyncio.create_task(stream(outgoing.rest, connection, progress))
+    sender.add_done_callback(lambda _: connection.wake())
+    return await _stream_until_head(connection, response, sender, interim, to_the_end=outgoing.whole)
 
 
 async def _stream_until_head(
     connection: Connection,
     response: IncomingResponse,
-    content: Content,
+    sender: asyncio.Task[None],
     interim: InterimListener | None,
-    progress: Progress,
+    *,
+    to_the_end: bool,
 ) -> Answered:
-    """Send content until it is all sent or the final head arrives (RFC 9112 §9.5)."""
-    sender = asyncio.create_task(stream(content, connection, progress))
-    sender.add_done_callback(lambda _: connection.wake())
+    """Wait for the final head while content is sent, and end the sending (RFC 9112 §9.5)."""
     try:
         head = await _final_head(connection, response, sender, interim)
+        if to_the_end and head.status < _REFUSING:
+            await _sent(connection, sender)
         sent = sender.done() and not sender.cancelled() and sender.exception() is None
         return Answered(head, response, whole=sent and connection.flushed)
     finally:
         await _stop(sender)
+
+
+async def _sent(connection: Connection, sender: asyncio.Task[None]) -> None:
+    """Wait until all is sent, or cannot be: whoever answers early that all is well still wants the rest."""
+    while connection.open and not sender.done():
+        await connection.changed()
 
 
 async def _final_head(

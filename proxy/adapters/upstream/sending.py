@@ -24,12 +24,14 @@ class Outgoing:
     """A request ready to go. `opening` is one write; `rest` follows it piece by piece, None when that was all.
 
     `bare`: the request has no content, so that an origin server that answered it has nothing of it left to read.
+    `whole`: content is sent to its end unless it is refused, because a part of it might be applied.
     """
 
     method: str
     opening: bytes
     rest: Content | None
     bare: bool = False
+    whole: bool = False
 
 
 async def prepare(request: Request, content: Content | None, authority: str, purpose: Purpose) -> Outgoing:
@@ -41,7 +43,7 @@ async def prepare(request: Request, content: Content | None, authority: str, pur
     if content is None or content.length == 0:
         return Outgoing(request.method, head, None, bare=True)
     if purpose is not Purpose.PERFORM or content.length is None or content.length > PART:
-        return Outgoing(request.method, head, content)
+        return Outgoing(request.method, head, content, whole=purpose is Purpose.PERFORM)
     async with _iterated(content) as pieces:
         whole = b"".join([piece async for piece in pieces])
     if len(whole) != content.length:

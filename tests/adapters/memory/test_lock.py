@@ -222,6 +222,16 @@ def test_the_queue_of_a_resource_is_bounded() -> None:
     assert not exclusive.finished
 
 
+def test_who_is_bounded_is_not_crowded_out() -> None:
+    """Waiters that one selection answers take no place from those that must each be performed."""
+    bench = Bench()
+    for name in ("holder", "a", "b", "c"):
+        bench.step(bench.holder(name, terms=PATIENT))
+    bounded = bench.holder("bounded")
+    bench.step(bounded)
+    assert not bounded.finished
+
+
 def test_the_queue_of_the_process_is_bounded() -> None:
     """All resources together queue no more than the process allows."""
     bench = Bench(waiters=1)

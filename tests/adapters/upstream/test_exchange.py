@@ -6,7 +6,7 @@ import socket
 import ssl
 import threading
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -194,6 +194,26 @@ async def test_an_upload_that_stalls_is_not_answered_in_time(clock: Clock) -> No
             await sending
     assert caught.value.timed_out
     assert content.ended.is_set()
+
+
+@pytest.mark.parametrize(("answer", "arrived"), [(OK, 8 * MEBIBYTE), (REFUSED, None)])
+async def test_a_write_that_is_welcomed_early_is_sent_to_its_end(answer: bytes, arrived: int | None) -> None:
+    """An origin server that says 200 before it has read everything gets everything; one that refuses does not."""
+    got = 0
+
+    async def welcomes(peer: Peer) -> None:
+        nonlocal got
+        await peer.head()
+        await peer.send(answer)
+        while got < 8 * MEBIBYTE and (data := await peer.reader.read(MEBIBYTE)):
+            got += len(data)
+
+    async with serving(welcomes) as origin:
+        content = Pieces([bytes(MEBIBYTE)] * 8, length=8 * MEBIBYTE)
+        outgoing = replace(upload(content), whole=True)
+        answered = await exchanged(origin, outgoing)
+    assert answered.whole == (arrived is not None)
+    assert got == arrived or arrived is None
 
 
 @dataclass(frozen=True)
