@@ -45,6 +45,10 @@ ALLOWED_METHODS: Final = "GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE"
 """For Allow on 405. Any other method but CONNECT and TRACE is served too; which ones, the origin server knows."""
 
 
+TAKEN_FOR_OURS: Final = frozenset({412, 428, 503})
+"""Statuses that say, where they are ours, that the request was not forwarded."""
+
+
 class Situation(Enum):
     """What ends a request and is neither a failure nor a verdict."""
 
@@ -161,8 +165,8 @@ TABLE: Final[dict[Cause, Problem]] = {
 # fmt: on
 
 
-def of_failure(failure: Failure) -> Response:
-    """Return the problem document of a failure."""
+def of_failure(failure: Failure, outcome: Outcome | None = None) -> Response:
+    """Return the problem document of a failure. `outcome` is for who knows better than the failure what had left."""
     row = _row(failure)
     fields: list[tuple[str, str]] = []
     members: dict[str, object] = {}
@@ -171,7 +175,8 @@ def of_failure(failure: Failure) -> Response:
         members["retry_after"] = failure.retry_after
     if isinstance(failure, MethodRefused):
         fields.append(("Allow", ALLOWED_METHODS))
-    return _document(row, row.status, row.slug, failure.detail, fields, outcome=failure.outcome.value, **members)
+    became = outcome or failure.outcome
+    return _document(row, row.status, row.slug, failure.detail, fields, outcome=became.value, **members)
 
 
 def of_refusal(verdict: Refusal, missing_status: int) -> Response:
@@ -211,6 +216,11 @@ def proxy_status(details: str, error: str | None = None) -> str:
     quoted = plain.replace("\\", "\\\\").replace('"', '\\"')
     kind = "" if error is None else f" error={error};"
     return f'ifmatch;{kind} details="{quoted}"'
+
+
+def relayed(status: int) -> str:
+    """Return a value for Proxy-Status that says whose status it is: the origin server's, which saw the request."""
+    return f"ifmatch; received-status={status}"
 
 
 def _row(failure: Failure) -> Problem:

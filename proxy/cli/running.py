@@ -11,7 +11,7 @@ import signal
 import sys
 from dataclasses import replace
 
-from proxy.cli.serving import Served, serving
+from proxy.cli.serving import CutOffError, Served, serving
 from proxy.cli.telling import settings_or_mistakes
 from proxy.config import ConfigurationError, Settings
 from proxy.core.address import Address, UnixAddress
@@ -29,6 +29,9 @@ def run(options: argparse.Namespace) -> int:
         say(str(fault))
     except OSError as fault:
         say(f"cannot listen on {fault.strerror}")
+    except CutOffError:
+        say("cut off what was still in flight: writes may have been applied")
+        return 1
     return 2
 
 

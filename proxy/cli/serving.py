@@ -30,9 +30,16 @@ class Served:
     admin: Address | None
 
 
+class CutOffError(Exception):
+    """Draining took longer than it may: what was in flight was cut off, and writes may have been applied."""
+
+
 @asynccontextmanager
 async def serving(settings: Settings, access_log: AccessLog) -> AsyncIterator[Served]:
-    """Serve until left; then drain. Raised when an address cannot be had: `OSError`; for TLS: `ConfigurationError`."""
+    """Serve until left; then drain.
+
+    Raised when an address cannot be had: `OSError`; for TLS: `ConfigurationError`; on leaving: `CutOffError`.
+    """
     context = None if settings.tls is None else _tls(settings.tls)
     upstream = HttpUpstream(settings.upstream)
     gateway = Gateway(settings.routes, upstream, MemoryLock(), MemoryState(), Minter(settings.tag_key))
@@ -48,9 +55,11 @@ async def serving(settings: Settings, access_log: AccessLog) -> AsyncIterator[Se
         yield Served(gateway, bound, bound_admin)
     finally:
         ready.value = False
-        await server.drain(settings.drain)
+        in_time = await server.drain(settings.drain)
         await admin.close()
         await upstream.aclose()
+    if not in_time:
+        raise CutOffError
 
 
 @contextmanager

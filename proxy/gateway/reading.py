@@ -7,7 +7,7 @@ from proxy.core import preconditions, presenting, selecting
 from proxy.core.message import Request, Response
 from proxy.core.minting import Minter
 from proxy.core.preconditions import Preconditions, Require
-from proxy.core.representation import Opacity, Opaque, Representation, classify, comparable
+from proxy.core.representation import Opacity, Opaque, Representation, Selected, classify, comparable
 from proxy.core.route import Guard, Match, Route, Routes, Timeouts, UnconditionalPost, Unmatched
 from proxy.core.verdict import NotModified, PreconditionFailed
 from proxy.errors import Unanswered
@@ -59,6 +59,8 @@ class Reading:
         route = None if planned.match is None else planned.match.route
         timeouts = Timeouts() if route is None else route.timeouts
         budget = Budget(timeouts.connect, timeouts.relay)
+        if route is not None and route.guard is Guard.ENFORCE:
+            request = selecting.write(request)  # its conditions may name tags of ours (I6)
         with journal.step(Step.RELAY):
             try:
                 reply = await self._upstream.send(
@@ -80,7 +82,7 @@ class Reading:
         selection = await self.select(request, match, journal, revalidate=False)
         selected = selection.selected
         if not isinstance(selected, Representation) or selection.validator is None:
-            if isinstance(selected, Opaque) and selected.why is Opacity.TOO_LARGE and "range" in request.fields:
+            if _asks_for_a_part(request, selected):
                 await selection.aclose()
                 return await self.relay(request, None, planned, journal)
             return Answer(None, presenting.untagged(selected.response, rules), selection.rest)
@@ -129,6 +131,12 @@ class Reading:
         response = Response(reply.status, reply.fields, content)
         validator = self._minter.mint(match.tag_key, response, match.route.rules)
         return Selection(classify(response, whole=True), validator, None)
+
+
+def _asks_for_a_part(request: Request, selected: Selected) -> bool:
+    """Tell whether the origin server can be asked for a part of what is too large to mint, and of no other version."""
+    too_large = isinstance(selected, Opaque) and selected.why is Opacity.TOO_LARGE
+    return too_large and "range" in request.fields and "if-range" not in request.fields
 
 
 def speaks_for(match: Match, asked: Request) -> bytes:

@@ -58,10 +58,11 @@ class Gateway(Reading):
                 if not isinstance(verdict, Perform):
                     return await self.decline(write, verdict, selection)
                 await selection.aclose()
+                forwarded = _forwarded(request, selection.validator)
             else:
-                verdict = Perform(Reason.NO_CONDITIONS)
+                verdict, forwarded = Perform(Reason.NO_CONDITIONS), selecting.write(request)
             await self.confirm(write, lease)
-            response = await self.perform(write, lease)
+            response = await self.perform(write, forwarded, lease)
             tag = await self.settle(write, response)
             return Answer(verdict, presenting.written(response, tag, write.match.route.rules))
 
@@ -132,10 +133,9 @@ class Gateway(Reading):
         with write.journal.step(Step.CONFIRM):
             await lease.confirm()
 
-    async def perform(self, write: Write, lease: Lease) -> Response:
+    async def perform(self, write: Write, request: Request, lease: Lease) -> Response:
         """Forward the write, once, and read its whole answer; abandon the lease where it decides nothing (I4)."""
         timeouts = write.match.route.timeouts
-        request = selecting.write(write.request)
         with write.journal.step(Step.PERFORM):
             try:
                 budget = Budget(timeouts.connect, timeouts.perform)
@@ -186,6 +186,15 @@ class Gateway(Reading):
 
 def _evaluate(write: Write, current: Validator | None) -> Verdict:
     return preconditions.evaluate(write.request.method, write.conditions, current, write.match.route.policy)
+
+
+def _forwarded(request: Request, current: Validator | None) -> Request:
+    """Return the write as it is forwarded: with its preconditions only where they name the origin server's own tags.
+
+    An origin server that enforces those knows of writers that go past us; one that does not takes no harm (I6).
+    """
+    own = current is not None and not current.minted
+    return request if own else selecting.write(request)
 
 
 def _refused(match: Match, verdict: Verdict) -> Answer:

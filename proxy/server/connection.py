@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from socket import AF_INET, AF_INET6, SO_LINGER, SOL_SOCKET
 from typing import TYPE_CHECKING, Any, Final
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.http import RawRequestMessage
 from aiohttp.http_exceptions import LineTooLong
 
@@ -84,6 +84,8 @@ class Connection(web.RequestHandler):
 
     def can_go_on(self, request: web.BaseRequest) -> bool:
         """Tell whether another request may follow this one: its content is over, and nobody wants to stop."""
+        if request.method == hdrs.METH_CONNECT or hdrs.UPGRADE in request.headers:
+            return False  # aiohttp loses count of what follows such a head, and could take content for a request
         more_may_come = not self._ended or bool(self._messages)
         return request.keep_alive and request.content.is_eof() and more_may_come and not self.census.draining
 

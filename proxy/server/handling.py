@@ -17,7 +17,7 @@ from proxy.core import admission, forwarding, framing
 from proxy.core.fields import Fields
 from proxy.core.message import SAFE_METHODS, Request, Response
 from proxy.core.verdict import PreconditionFailed, PreconditionRequired
-from proxy.errors import ClientGone, Failure, MalformedRequest, Outcome
+from proxy.errors import BadFraming, ClientGone, Failure, MalformedRequest, Outcome
 from proxy.gateway import Answer, Gateway, Kind, Plan
 from proxy.gateway.exchange import matched
 from proxy.ports import Step
@@ -135,6 +135,8 @@ class Handling:
             fields = forwarding.returning(answer.response.fields, self._identity.pseudonym)
             if answer.note is not None:
                 fields = fields.adding("Proxy-Status", problems.proxy_status(answer.note))
+            elif answer.response.status in problems.TAKEN_FOR_OURS:
+                fields = fields.adding("Proxy-Status", problems.relayed(answer.response.status))
             return Response(answer.response.status, fields, answer.response.content)
         if isinstance(answer.verdict, (PreconditionFailed, PreconditionRequired)):
             return problems.of_refusal(answer.verdict, answer.missing_status)
@@ -150,11 +152,12 @@ class Handling:
         if exchange.answerer.started:
             exchange.journal.note(cut_short=name)
             return
-        outcome = Outcome.UNKNOWN if isinstance(failure, ClientGone) and _may_have_left(exchange) else failure.outcome
+        broke_off = isinstance(failure, (BadFraming, ClientGone)) and _may_have_left(exchange)
+        outcome = Outcome.UNKNOWN if broke_off else failure.outcome
         exchange.journal.note(reason=name, outcome=outcome.value)
         if not exchange.connection.gone.done():
             with suppress(ClientGone):
-                await self._write(exchange, problems.of_failure(failure), close=problems.closes(failure))
+                await self._write(exchange, problems.of_failure(failure, outcome), close=problems.closes(failure))
 
     async def _fault(self, exchange: Exchange) -> None:
         """Answer an exception that nobody foresaw, honestly about the outcome."""

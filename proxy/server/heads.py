@@ -4,6 +4,7 @@ What lives here: text to bytes, exactly, and the choice of framing. A character 
 lines stay; aiohttp's own serialiser writes UTF-8 and adds fields. What must not: any I/O.
 """
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
@@ -17,6 +18,7 @@ from proxy.core.message import Response
 LAST_CHUNK: Final = b"0\r\n\r\n"
 
 _date: Final = lru_cache(maxsize=4)(http_date.format)  # the same for every answer of a second
+_NUMBER: Final = re.compile(r"[0-9]{1,18}")  # a longer one is longer than any content
 _WITHOUT_CONTENT: Final = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 _PHRASES: Final = {status.value: status.phrase for status in HTTPStatus}
 
@@ -96,7 +98,7 @@ def chunk(content: bytes) -> bytes:
 def _said_length(fields: Fields) -> int | None:
     """Return what Content-Length says, None where it is missing, repeated or no number."""
     said = fields.get_all("content-length")
-    return int(said[0]) if len(said) == 1 and said[0].isascii() and said[0].isdigit() else None
+    return int(said[0]) if len(said) == 1 and _NUMBER.fullmatch(said[0]) else None
 
 
 def _with_length(fields: Fields, length: int | None) -> Fields:

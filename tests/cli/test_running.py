@@ -89,6 +89,21 @@ def test_a_second_signal_ends_it_at_once() -> None:
         origin.release()
 
 
+def test_a_drain_that_cuts_off_says_so() -> None:
+    """What does not finish in time is cut off, and the exit code and a line tell that writes may have been applied."""
+    with running_origin() as origin, running_proxy(config=f"upstream: {origin.url}\ndrain: 0s\n") as proxy:
+        origin.knobs(PUT={"hold_before_apply": True, "times": 1})
+        client = Client(proxy.url)
+        client.begin("PUT", PAGE, b"new")
+        origin.until(Stage.HELD, method="PUT")
+        proxy.child.signal(signal.SIGTERM)
+        proxy.child.line("writes may have been applied")
+        assert proxy.child.wait() == 1
+        proxy.child.killed = True
+        client.close()
+        origin.release()
+
+
 def test_sighup_reads_the_routes_again(tmp_path: Path) -> None:
     """New rules apply to the next request; a file with mistakes keeps the old ones and says why."""
     path = tmp_path / "routes.yaml"

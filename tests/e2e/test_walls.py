@@ -568,7 +568,7 @@ def test_a_client_that_ends_is_answered(origin: OriginHandle, place: Place) -> N
 SPELLINGS = (
     *("/guarded/Caf%C3%A9-1", "/guarded/caf%c3%a9-1", "/guarded/cafe%CC%81-1", "/guarded/CAF%C3%89-1"),  # rows 5, 9, 13
     *("/guarded/c%61f%C3%A9-1", "/%67uarded/caf%C3%A9-1", "/guarded/caf%25C3%25A9-1", "/guarded/c%2561f%C3%A9-1"),
-    *("//guarded//caf%C3%A9-1", "/guarded/caf%C3%A9-1/", "/GUARDED/caf%C3%A9-1//", "http://h/guarded/caf%C3%A9-1"),
+    *("/guarded//caf%C3%A9-1", "/guarded/caf%C3%A9-1/", "/GUARDED/caf%C3%A9-1//", "http://h/guarded/caf%C3%A9-1"),
     *(
         "/guarded;a=b/caf%C3%A9-1",
         "/guarded/caf%C3%A9-1;v=1",

@@ -87,6 +87,15 @@ async def test_evaluated_preconditions_are_not_forwarded() -> None:
     assert rig.upstream.performed()[0].request.fields.names() == {"x-kept", "content-type"}
 
 
+@pytest.mark.parametrize(("theirs", "forwarded"), [('"v1"', True), ('W/"v1"', False)])
+async def test_the_origin_servers_own_tags_are_forwarded_to_it(theirs: str, forwarded: bool) -> None:
+    """I6: an origin server that enforces If-Match itself can, against writers that go past us; ours it never sees."""
+    rig = Rig(answering(Canned(200, OLD, (*TEXT, ("ETag", theirs)))))
+    tag = theirs if forwarded else rig.tag(OLD)
+    await rig.write("PUT", ("If-Match", tag))
+    assert rig.upstream.performed()[0].request.fields.get("if-match") == (tag if forwarded else None)
+
+
 async def test_the_selection_carries_the_writers_credentials_and_no_conditions() -> None:
     """The origin server decides what this client may see; no cache between answers for it."""
     rig = holding()
@@ -120,6 +129,7 @@ async def test_the_origin_servers_refusal_of_the_selection_is_the_answer(status:
     [
         Canned(204),
         Canned(206, OLD),
+        Canned(303),
         Canned(304),
         Canned(405),
         Canned(500),

@@ -6,6 +6,7 @@ meanwhile is `tests.support.nemesis`'s, what a client does `tests.support.writer
 """
 
 import argparse
+import signal
 import sys
 import time
 from collections import Counter
@@ -13,6 +14,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from random import Random
+from threading import Event
 
 from tests.support.child import python
 from tests.support.histories import Applied, Fault, History, Told, Violation, check
@@ -65,14 +67,8 @@ class Plan:
 
     def config(self, upstream: str) -> str:
         """Return the configuration of the proxy."""
-        return CONFIG.format(
-            upstream=upstream,
-            guard=self.guard,
-            etag_on_write=self.etag_on_write,
-            perform=PERFORM,
-            settle=SETTLE,
-            wait=self.wait,
-        )
+        chosen = {"guard": self.guard, "etag_on_write": self.etag_on_write, "wait": self.wait}
+        return CONFIG.format(upstream=upstream, perform=PERFORM, settle=SETTLE, **chosen)
 
 
 def varied(seed: int, writes: int) -> Plan:
@@ -130,10 +126,14 @@ def until(plan: Plan, history: History) -> Callable[[], bool]:
 
 
 def crowd(writers: Sequence[Writer], go_on: Callable[[], bool]) -> None:
-    """Let them all write; raise what any of them raised."""
+    """Let them all write; raise what any of them raised, and let the others stop then."""
+    over = Event()
     with ThreadPoolExecutor(len(writers)) as pool:
-        for done in [pool.submit(writer.run, go_on) for writer in writers]:
-            done.result()
+        try:
+            for done in [pool.submit(writer.run, lambda: go_on() and not over.is_set()) for writer in writers]:
+                done.result()
+        finally:
+            over.set()
 
 
 def afterwards(writer: Writer, keys: Keys, history: History) -> None:
@@ -228,6 +228,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--first", type=int, default=1, help="the first seed")
     parser.add_argument("--writes", type=int, default=2_000, help="writes a run")
     options = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # and not without having stopped what was started
     printed(COLUMNS)
     rows: list[tuple[object, ...]] = []
     broken: list[Violation] = []
