@@ -36,8 +36,10 @@ I4   Outcome unknown: the lease is abandoned, not released. It lapses after the 
 I5   Target URIs that the origin server may treat as one resource share one key. Too coarse is safe, too fine is not;
      what is ambiguous is refused.
      tests/core/test_target.py
-I6   Preconditions that were evaluated are not forwarded; minted tags never reach the origin server.
+I6   Minted tags never reach the origin server: preconditions that were evaluated are not forwarded, but for those that
+     were held against the origin server's own tag.
      tests/gateway/test_writing.py::test_evaluated_preconditions_are_not_forwarded
+     tests/gateway/test_writing.py::test_the_origin_servers_own_tags_are_forwarded_to_it
 I7   401, 403, 3xx, 405, 5xx and truncation on a selection never permit and never become 412: authorization speaks
      first.
      tests/gateway/test_writing.py::test_the_origin_servers_refusal_of_the_selection_is_the_answer
