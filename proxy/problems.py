@@ -5,12 +5,12 @@ how an answer is written to a connection.
 """
 
 import json
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from proxy.core import proxy_status
 from proxy.core.fields import Fields
 from proxy.core.message import Response
 from proxy.core.verdict import PreconditionFailed, PreconditionRequired, Reason, Refusal
@@ -45,10 +45,6 @@ ALLOWED_METHODS: Final = "GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE"
 """For Allow on 405. Any other method but CONNECT and TRACE is served too; which ones, the origin server knows."""
 
 
-TAKEN_FOR_OURS: Final = frozenset({412, 428, 503})
-"""Statuses that say, where they are ours, that the request was not forwarded."""
-
-
 class Situation(Enum):
     """What ends a request and is neither a failure nor a verdict."""
 
@@ -72,8 +68,6 @@ class Late(Enum):
 
     TIMED_OUT = "timed-out"
 
-
-_UNPRINTABLE: Final = re.compile(r"[^ -~]")  # RFC 8941 §3.3.3: a String is printable ASCII
 
 Cause = type[Failure] | tuple[type[UpstreamFailure], Late] | tuple[type[Refusal], Reason] | Situation
 
@@ -210,19 +204,6 @@ def closes(failure: Failure) -> bool:
     return isinstance(failure, (BadFraming, ReceiveTimeout, ContentTooLarge, ClientGone))
 
 
-def proxy_status(details: str, error: str | None = None) -> str:
-    """Return a value for Proxy-Status (RFC 9209): our name, the error type if one fits, and a sentence."""
-    plain = _UNPRINTABLE.sub("?", details)
-    quoted = plain.replace("\\", "\\\\").replace('"', '\\"')
-    kind = "" if error is None else f" error={error};"
-    return f'ifmatch;{kind} details="{quoted}"'
-
-
-def relayed(status: int) -> str:
-    """Return a value for Proxy-Status that says whose status it is: the origin server's, which saw the request."""
-    return f"ifmatch; received-status={status}"
-
-
 def _row(failure: Failure) -> Problem:
     """Return the row of the failure's class, or of the nearest one that it derives from."""
     late = isinstance(failure, UpstreamFailure) and failure.timed_out
@@ -254,7 +235,7 @@ def _document(
     lines = [
         ("Content-Type", "application/problem+json"),
         ("Cache-Control", "no-store"),
-        ("Proxy-Status", proxy_status(detail, row.error)),
+        ("Proxy-Status", proxy_status.of_ours(detail, row.error)),
         *fields,
     ]
     return Response(status, Fields(lines), json.dumps(document).encode() + b"\n")

@@ -6,8 +6,6 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
 
 from proxy import errors, problems
 from proxy.core.entity_tag import EntityTag
@@ -184,18 +182,3 @@ def test_a_failure_of_a_new_kind_is_answered_like_its_parent() -> None:
     assert problems.name_of(Slow("x")) == "upstream-unanswered"
     assert problems.of_failure(Odd("x", timed_out=True)).status == 502
     assert issubclass(Odd, UpstreamFailure)
-
-
-@given(st.text())
-@example('a "quoted" \\ sentence')
-def test_proxy_status_is_one_item(details: str) -> None:
-    """Whatever the sentence, it is a String of RFC 8941 §3.3.3 that ends where it should."""
-    value = problems.proxy_status(details, "http_request_error")
-    match = re.fullmatch(r'ifmatch; error=http_request_error; details="((?:[ !#-\[\]-~]|\\["\\])*)"', value)
-    assert match is not None
-    assert re.sub(r"\\(.)", r"\1", match[1]) == re.sub(r"[^ -~]", "?", details)
-
-
-def test_proxy_status_without_an_error_type() -> None:
-    """Where no type of the registry fits, none is invented."""
-    assert problems.proxy_status("so it is") == 'ifmatch; details="so it is"'

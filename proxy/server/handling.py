@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from proxy import problems
-from proxy.core import admission, forwarding, framing
+from proxy.core import admission, forwarding, framing, proxy_status
 from proxy.core.fields import Fields
 from proxy.core.message import SAFE_METHODS, Request, Response
 from proxy.core.verdict import PreconditionFailed, PreconditionRequired
@@ -132,11 +132,8 @@ class Handling:
     def _response(self, answer: Answer) -> Response:
         """Return the response of an answer: the origin server's on its way back, or a refusal's problem document."""
         if answer.response is not None:
-            fields = forwarding.returning(answer.response.fields, self._identity.pseudonym)
-            if answer.note is not None:
-                fields = fields.adding("Proxy-Status", problems.proxy_status(answer.note))
-            elif answer.response.status in problems.TAKEN_FOR_OURS:
-                fields = fields.adding("Proxy-Status", problems.relayed(answer.response.status))
+            marked = proxy_status.of_theirs(answer.response, answer.note)
+            fields = forwarding.returning(marked, self._identity.pseudonym)
             return Response(answer.response.status, fields, answer.response.content)
         if isinstance(answer.verdict, (PreconditionFailed, PreconditionRequired)):
             return problems.of_refusal(answer.verdict, answer.missing_status)
