@@ -121,8 +121,9 @@ async def _lost_updates(stage: Stage, base: str) -> tuple[int, int]:
         async with asyncio.TaskGroup() as group:
             guarded = base == stage.guarded
             adding = [group.create_task(_add_one(writer, guarded=guarded)) for writer in writers]
-    except* Unexpected as failures:
-        raise failures.exceptions[0] from failures
+    except ExceptionGroup as failures:  # not `except*`: Python 3.11.2 wraps what is raised in there
+        named = failures.subgroup(Unexpected)
+        raise (failures if named is None else named.exceptions[0]) from failures
     final = await stage.visitor("the stage hand", stage.origin, told=False).get(COUNTER)
     return WRITERS - final.document["value"], sum(task.result() for task in adding)
 

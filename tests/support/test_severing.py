@@ -56,13 +56,13 @@ def asked(url: str, *, wait: bool = True) -> bytes:
     """Ask the question, and return what came back before the connection ended."""
     parts = urlsplit(url)
     heard = b""
-    with socket.create_connection((parts.hostname or "", parts.port or 0), PATIENCE) as line:
-        try:
+    try:
+        with socket.create_connection((parts.hostname or "", parts.port or 0), PATIENCE) as line:
             line.sendall(QUESTION)
             while wait and (more := line.recv(100)):
                 heard += more
-        except ConnectionError:
-            heard += b" and a reset"
+    except ConnectionError:  # a connection cut at once may already fail to open
+        heard += b" and a reset"
     return heard
 
 
