@@ -6,6 +6,8 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ from proxy.core.address import TcpAddress, UnixAddress
 from tests.support.child import ROOT
 from tests.support.clients import Client, ask
 from tests.support.ledger import Stage
-from tests.support.processes import running_origin, running_proxy
+from tests.support.processes import OriginHandle, ProxyHandle, running_origin, running_proxy
 
 PAGE = "/page"
 
@@ -56,52 +58,50 @@ def test_one_line_a_request() -> None:
     assert written["perform_ms"] is None
 
 
-def test_sigterm_finishes_the_write_in_flight() -> None:
-    """The answer arrives, the write is applied, and the exit code is 0."""
-    with running_origin() as origin, running_proxy("--upstream", origin.url) as proxy:
-        origin.knobs(PUT={"hold_before_apply": True, "times": 1})
-        client = Client(proxy.url)
+@contextmanager
+def told_to_end(origin: OriginHandle, proxy: ProxyHandle, line: str) -> Iterator[Client]:
+    """Have a write held at the origin server, tell the proxy to end, and wait for a line of its."""
+    origin.knobs(PUT={"hold_before_apply": True, "times": 1})
+    with closing(Client(proxy.url)) as client:
         client.begin("PUT", PAGE, b"new")
         origin.until(Stage.HELD, method="PUT")
         proxy.child.signal(signal.SIGTERM)
-        proxy.child.line("drains")
-        origin.release()
-        assert client.finish().status in {201, 204}
-        client.close()
+        proxy.child.line(line)
+        yield client
+    origin.release()
+
+
+def ends_with(proxy: ProxyHandle, code: int) -> None:
+    """Wait for the proxy's end, which is expected to be this one."""
+    assert proxy.child.wait() == code
+    proxy.child.killed = code != 0
+
+
+def test_sigterm_finishes_the_write_in_flight() -> None:
+    """The answer arrives, the write is applied, and the exit code is 0."""
+    with running_origin() as origin, running_proxy("--upstream", origin.url) as proxy:
+        with told_to_end(origin, proxy, "drains") as client:
+            origin.release()
+            assert client.finish().status in {201, 204}
         assert origin.peek(PAGE) == b"new"
-        assert proxy.child.wait() == 0
+        ends_with(proxy, 0)
 
 
 def test_a_second_signal_ends_it_at_once() -> None:
     """Exit 1, with a line about what may have been applied."""
     with running_origin() as origin, running_proxy("--upstream", origin.url) as proxy:
-        origin.knobs(PUT={"hold_before_apply": True, "times": 1})
-        client = Client(proxy.url)
-        client.begin("PUT", PAGE, b"new")
-        origin.until(Stage.HELD, method="PUT")
-        proxy.child.signal(signal.SIGTERM)
-        proxy.child.line("drains")
-        proxy.child.signal(signal.SIGTERM)
-        proxy.child.line("stops at once")
-        assert proxy.child.wait() == 1
-        proxy.child.killed = True
-        client.close()
-        origin.release()
+        with told_to_end(origin, proxy, "drains"):
+            proxy.child.signal(signal.SIGTERM)
+            proxy.child.line("stops at once")
+        ends_with(proxy, 1)
 
 
 def test_a_drain_that_cuts_off_says_so() -> None:
     """What does not finish in time is cut off, and the exit code and a line tell that writes may have been applied."""
     with running_origin() as origin, running_proxy(config=f"upstream: {origin.url}\ndrain: 0s\n") as proxy:
-        origin.knobs(PUT={"hold_before_apply": True, "times": 1})
-        client = Client(proxy.url)
-        client.begin("PUT", PAGE, b"new")
-        origin.until(Stage.HELD, method="PUT")
-        proxy.child.signal(signal.SIGTERM)
-        proxy.child.line("writes may have been applied")
-        assert proxy.child.wait() == 1
-        proxy.child.killed = True
-        client.close()
-        origin.release()
+        with told_to_end(origin, proxy, "writes may have been applied"):
+            pass
+        ends_with(proxy, 1)
 
 
 def test_sighup_reads_the_routes_again(tmp_path: Path) -> None:
