@@ -58,7 +58,7 @@ class Gateway(Reading):
                 if not isinstance(verdict, Perform):
                     return await self.decline(write, verdict, selection)
                 await selection.aclose()
-                forwarded = _forwarded(request, selection.validator)
+                forwarded = _forwarded(write, selection.validator)
             else:
                 verdict, forwarded = Perform(Reason.NO_CONDITIONS), selecting.write(request)
             await self.confirm(write, lease)
@@ -188,13 +188,13 @@ def _evaluate(write: Write, current: Validator | None) -> Verdict:
     return preconditions.evaluate(write.request.method, write.conditions, current, write.match.route.policy)
 
 
-def _forwarded(request: Request, current: Validator | None) -> Request:
-    """Return the write as it is forwarded: with its preconditions only where they name the origin server's own tags.
+def _forwarded(write: Write, current: Validator | None) -> Request:
+    """Return the write as it is forwarded: with its preconditions only where they name its target's tag, not of ours.
 
     An origin server that enforces those knows of writers that go past us; one that does not takes no harm (I6).
     """
-    own = current is not None and not current.minted
-    return request if own else selecting.write(request)
+    own = current is not None and not current.minted and write.match.route.state is None
+    return write.request if own else selecting.write(write.request)
 
 
 def _refused(match: Match, verdict: Verdict) -> Answer:

@@ -96,6 +96,14 @@ async def test_the_origin_servers_own_tags_are_forwarded_to_it(theirs: str, forw
     assert rig.upstream.performed()[0].request.fields.get("if-match") == (tag if forwarded else None)
 
 
+async def test_a_tag_of_the_mapped_state_stays_here() -> None:
+    """The origin server's own tag of an order means nothing at the URL of its cancellation."""
+    route = Route("cancel", Template.parse("/orders/{id}/cancel"), state=Template.parse("/orders/{id}"))
+    rig = Rig(answering(Canned(200, OLD, (*TEXT, ("ETag", '"v1"')))), route)
+    await rig.write("POST", ("If-Match", '"v1"'), path="/orders/7/cancel")
+    assert "if-match" not in rig.upstream.performed()[0].request.fields
+
+
 async def test_the_selection_carries_the_writers_credentials_and_no_conditions() -> None:
     """The origin server decides what this client may see; no cache between answers for it."""
     rig = holding()
@@ -268,6 +276,18 @@ async def test_a_storm_costs_a_bounded_number_of_selections() -> None:
     assert sum(isinstance(answer.verdict, PreconditionFailed) for answer in answers) == 199
     assert len(rig.upstream.performed()) == 1
     assert len(rig.upstream.selects()) <= 2
+
+
+async def test_a_selection_from_before_a_request_arrived_does_not_refuse_it() -> None:
+    """I2: the state may have changed since, past the proxy; who knows the new one is not held to the old."""
+    canned = Canned(200, OLD)
+    rig = Rig(answering(canned), replace(WIKI, etag_on_write=TagOnWrite.NEVER))
+    refused = await rig.write("PUT", ("If-Match", '"stale"'))
+    assert refused.response is None
+    canned.content = b"changed past the proxy"
+    answer = await rig.write("PUT", ("If-Match", rig.tag(canned.content)))
+    assert answer.response is not None
+    assert len(rig.upstream.selects()) == 2
 
 
 @pytest.mark.parametrize(

@@ -281,3 +281,16 @@ class Clock:
 def others() -> set[asyncio.Task[object]]:
     """The tasks of this loop but the one that asks."""
     return asyncio.all_tasks() - {asyncio.current_task()}
+
+
+@dataclass(frozen=True)
+class Slow:
+    """Content of a client that takes its time: 20 s before each byte."""
+
+    clock: Clock
+    length: int = 4
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for _ in range(self.length):
+            yield b"a"
+            self.clock.forward(20.0)

@@ -9,7 +9,19 @@ import pytest
 from proxy.adapters.upstream import HttpUpstream
 from proxy.errors import NotSent, Unanswered
 from proxy.ports import Budget, Content, Purpose, Upstream
-from tests.adapters.upstream.origin import OK, PATIENT, Clock, Peer, Pieces, Script, Text, answers, request, serving
+from tests.adapters.upstream.origin import (
+    OK,
+    PATIENT,
+    Clock,
+    Peer,
+    Pieces,
+    Script,
+    Slow,
+    Text,
+    answers,
+    request,
+    serving,
+)
 
 SELECT, PERFORM, RELAY = Purpose.SELECT, Purpose.PERFORM, Purpose.RELAY
 UNSAFE = ["PUT", "DELETE", "POST", "PATCH", "PROPPATCH"]
@@ -102,6 +114,22 @@ async def test_a_guarded_request_always_takes_a_fresh_connection() -> None:
         await ask(upstream)
         await ask(upstream, "OPTIONS", None, PERFORM)
         assert origin.connections == 2
+
+
+async def test_only_a_relayed_upload_may_take_its_time(clock: Clock) -> None:
+    """An upload of 80 s outlasts the 30 s for its answer where it is relayed; a guarded write was received whole."""
+
+    async def reads(peer: Peer) -> None:
+        if await peer.head():
+            await peer.reader.readexactly(4)
+            await peer.send(OK)
+
+    async with serving(reads) as origin, origin.upstream() as upstream:
+        reply = await upstream.send(request("PUT"), Slow(clock), purpose=RELAY, budget=Budget(2.0, 30.0))
+        assert reply.status == 200
+        await reply.aclose()
+        with pytest.raises(NotSent):
+            await upstream.send(request("PUT"), Slow(clock), purpose=PERFORM, budget=Budget(2.0, 30.0))
 
 
 async def test_a_safe_request_with_content_takes_a_fresh_connection() -> None:

@@ -17,7 +17,7 @@ from proxy.core.address import Origin, TcpAddress
 from proxy.core.fields import Fields
 from proxy.errors import ClientGone, NotSent, Unanswered
 from proxy.ports import Content, InterimListener
-from tests.adapters.upstream.origin import CERTIFICATE, OK, Clock, Peer, Pieces, Serving, others, serving
+from tests.adapters.upstream.origin import CERTIFICATE, OK, Clock, Peer, Pieces, Serving, Slow, others, serving
 
 MEBIBYTE = 1024 * 1024
 HEAD = b"PUT / HTTP/1.1\r\nHost: o\r\nContent-Length: %d\r\n\r\n"
@@ -214,19 +214,6 @@ async def test_a_write_that_is_welcomed_early_is_sent_to_its_end(answer: bytes, 
         answered = await exchanged(origin, outgoing)
     assert answered.whole == (arrived is not None)
     assert got == arrived or arrived is None
-
-
-@dataclass(frozen=True)
-class Slow:
-    """Content of a client that takes its time: 20 s before each byte."""
-
-    clock: Clock
-    length: int = 4
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        for _ in range(self.length):
-            yield b"a"
-            self.clock.forward(20.0)
 
 
 @pytest.mark.parametrize("patience", [30.0, None])
