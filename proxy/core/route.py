@@ -4,7 +4,7 @@ What lives here: the values of a route with their defaults, and which route a re
 is compared with a template (`template`), where the values come from (the configuration), and what is done with them.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
@@ -109,7 +109,9 @@ class Route:
     """The rules for the resources that a template names.
 
     `methods` None means every method; GET stands for HEAD too. `state` names the resource whose representation guards
-    this one and whose lock its writers take; None means the target itself.
+    this one and whose lock its writers take; None means the target itself. `trust` is for how many seconds a remembered
+    tag may answer 304 or 412 without the origin server being asked. `fence` names the field in which a write's fence is
+    forwarded; None means nowhere.
 
     Raised on construction when `state` uses a name that `template` does not capture: `ValueError`.
     """
@@ -128,6 +130,8 @@ class Route:
     timeouts: Timeouts = Timeouts()
     lock: LockRules = LockRules()
     unconditional_post: UnconditionalPost = UnconditionalPost.RELAY
+    trust: float = 0.0
+    fence: str | None = None
 
     def __post_init__(self) -> None:
         if self.state is not None:
@@ -198,12 +202,13 @@ class Routes:
         if target.asterisk:
             return None
         coarse = target.coarse_segments
-        for route in self._candidates():
+        for route in self.candidates():
             if route.takes(method) and route.covers(target, coarse):
                 return Match(route, target, route.template.captures(target))
         return None
 
-    def _candidates(self) -> Iterable[Route]:
+    def candidates(self) -> tuple[Route, ...]:
+        """Return all routes in order, and behind them that of the default rules where it is in force."""
         return (*self.routes, UNMATCHED) if self.unmatched is Unmatched.GUARD else self.routes
 
 

@@ -1,0 +1,13 @@
+"""Lock and memory of a fleet in one Redis or Valkey (`store: redis://...` and its kin).
+
+`scripts` is the protocol, as the store sees it; `lock` and `lease` as a writer sees it; `state` is what is remembered;
+`watching` keeps an eye on the store itself. LOCK in docs/guarantees.md says what all of this rests on.
+"""
+
+from proxy.adapters.redis.connecting import connect
+from proxy.adapters.redis.lock import RedisLock
+from proxy.adapters.redis.opening import Fleet, open_fleet, vouch
+from proxy.adapters.redis.state import RedisState
+from proxy.adapters.redis.watching import Refused, Standing
+
+__all__ = ["Fleet", "RedisLock", "RedisState", "Refused", "Standing", "connect", "open_fleet", "vouch"]

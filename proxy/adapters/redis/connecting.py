@@ -1,0 +1,109 @@
+"""From a store's address to a client of redis-py, told to do nothing on its own.
+
+What lives here: the one place where topologies differ, and the options without which the library would repeat, wait
+and reconnect behind our back. What must not: any command of the protocol.
+"""
+
+from collections.abc import Awaitable, Mapping
+from typing import Any, Final, Protocol, cast
+
+from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
+from redis.asyncio.cluster import ClusterNode, RedisCluster
+from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import Sentinel
+from redis.backoff import NoBackoff
+
+from proxy.core.address import TcpAddress, UnixAddress
+from proxy.core.store_address import StoreAddress, Topology
+
+PATIENCE: Final = 0.25
+"""Seconds that the store has for an answer, and a connection for coming about."""
+
+Value = str | bytes | int | float
+
+
+class Client(Protocol):
+    """The little that is asked of redis-py; its single, Sentinel and Cluster clients have it, and fakeredis too."""
+
+    def evalsha(self, sha: str, numkeys: int, *keys_and_args: Value) -> Awaitable[Any]:
+        """Run a script that the server knows. Raised when it does not: NoScriptError."""
+        ...
+
+    def eval(self, script: str, numkeys: int, *keys_and_args: Value) -> Awaitable[Any]:
+        """Run a script, and make it known."""
+        ...
+
+    def hget(self, name: str, key: str) -> Awaitable[Any]:
+        """Return a field of a hash, None where there is none."""
+        ...
+
+    def info(self, section: str | None = None, **options: Any) -> Awaitable[Mapping[str, Any]]:
+        """Return what a server tells about itself."""
+        ...
+
+    def pubsub(self) -> PubSub:
+        """Return a subscription, not yet connected."""
+        ...
+
+    def aclose(self) -> Awaitable[None]:
+        """Close every connection."""
+        ...
+
+
+def connect(address: StoreAddress) -> Client:
+    """Return a client. Nothing is connected yet. Raised when files of TLS cannot be used: OSError, ssl.SSLError."""
+    if address.topology is Topology.SENTINEL:
+        return _by_sentinel(address)
+    if address.topology is Topology.CLUSTER:
+        return _cluster(address)
+    (node,) = address.nodes
+    if isinstance(node, UnixAddress):
+        return cast("Client", Redis(unix_socket_path=node.path, db=address.database, **_options(address)))
+    return cast("Client", Redis(host=node.host, port=node.port, db=address.database, **_options(address)))
+
+
+def _by_sentinel(address: StoreAddress) -> Client:
+    asking = {
+        **_timing(),
+        **_tls(address),
+        "username": address.sentinel_username,
+        "password": address.sentinel_password,
+    }
+    sentinel: Any = Sentinel(_hosts(address), sentinel_kwargs=asking, db=address.database, **_options(address))  # type: ignore[no-untyped-call]  # of redis-py
+    return cast("Client", sentinel.master_for(address.service or ""))
+
+
+def _cluster(address: StoreAddress) -> Client:
+    nodes = [ClusterNode(host, port) for host, port in _hosts(address)]
+    return cast("Client", RedisCluster(startup_nodes=nodes, **_options(address)))
+
+
+def _hosts(address: StoreAddress) -> list[tuple[str, int]]:
+    return [(node.host, node.port) for node in address.nodes if isinstance(node, TcpAddress)]
+
+
+def _options(address: StoreAddress) -> dict[str, Any]:
+    credentials = {"username": address.username, "password": address.password}
+    return {**_timing(), **_tls(address), **credentials}
+
+
+def _timing() -> dict[str, Any]:
+    # Without these a refused connection costs four seconds, and a hung server most of a minute, for each command.
+    return {
+        "socket_timeout": PATIENCE,
+        "socket_connect_timeout": PATIENCE,
+        "retry": Retry(NoBackoff(), 0),
+        "protocol": 2,  # with 3 come notices by which the library moves connections on its own
+    }
+
+
+def _tls(address: StoreAddress) -> dict[str, Any]:
+    if not address.tls:
+        return {}
+    return {
+        "ssl": True,
+        "ssl_ca_certs": address.ca,
+        "ssl_certfile": address.certificate,
+        "ssl_keyfile": address.key,
+    }

@@ -1,0 +1,47 @@
+"""What a resource is called in the store.
+
+What lives here: names. A resource's own name never leaves the process: what stands in the store is its keyed digest.
+"""
+
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Final
+
+BUCKETS: Final = 1_024
+"""How many hash tags there are. Fences and epochs are kept by bucket, so their number is bounded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The keys of one resource, all in one slot, and the channel on which its release is told."""
+
+    lock: str
+    fence: str
+    epoch: str
+    state: str
+    channel: str
+
+
+class Naming:
+    """Names resources with a secret that the replicas share."""
+
+    __slots__ = ("_key", "_prefix", "rules")
+
+    def __init__(self, prefix: str, key: bytes) -> None:
+        self._prefix = prefix
+        self._key = key
+        self.rules = f"{self._bucket(0)}:R"
+
+    def of(self, resource: str) -> Keys:
+        """Return the keys of a resource."""
+        name = blake2b(resource.encode("utf-8", "surrogatepass"), digest_size=16, key=self._key)
+        bucket = self._bucket(int.from_bytes(name.digest()[:2]) % BUCKETS)
+        short = name.hexdigest()
+        return Keys(f"{bucket}:L:{short}", f"{bucket}:F", f"{bucket}:E", f"{bucket}:S:{short}", f"{bucket}:W:{short}")
+
+    def epochs(self) -> list[str]:
+        """Return the epoch key of every bucket."""
+        return [f"{self._bucket(number)}:E" for number in range(BUCKETS)]
+
+    def _bucket(self, number: int) -> str:
+        return f"{self._prefix}:{{b{number:04}}}"

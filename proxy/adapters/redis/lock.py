@@ -1,0 +1,164 @@
+"""Mutual exclusion of the writers of a resource behind all replicas that share a store.
+
+Two queues, one behind the other: first come, first served in this process, so that at most one of its writers asks the
+store for a resource; then the store, where it is granted, or waited for until whoever holds it lets go. A waiter is
+woken by a message and asks again; it never concludes from the message that the resource is its own.
+"""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from math import ceil
+from random import random
+from typing import Final
+
+from proxy.adapters.redis.keys import Keys
+from proxy.adapters.redis.lease import Afterwards, Granted, RedisLease
+from proxy.adapters.redis.scripts import ACQUIRE
+from proxy.adapters.redis.store import Reply, Store, Unsent
+from proxy.adapters.redis.timing import Reading
+from proxy.adapters.redis.waking import Bell, Waking
+from proxy.errors import Quarantined, ResourceBusy, StoreFailure
+from proxy.ports import Lease, LeaseTerms, ResourceLock
+
+LONGEST_SLEEP: Final = 1.0
+"""Seconds after which a waiter asks again although it heard nothing: messages can be lost."""
+
+IN_A_ROW: Final = 8
+"""How many writers of one process may follow each other while other processes wait."""
+
+GIVE_WAY: Final = 0.02
+"""Seconds for which a process lets others go first then."""
+
+_ABANDONED: Final = "An earlier write to this resource had no answer; others wait until it can no longer be applied."
+_HELD: Final = "Other writes to this resource took longer than the route's `lock.wait`."
+_QUARANTINE: Final = (
+    "The store of locks is new or lost its memory; writes wait until those that it may have forgotten are over."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What the store says of a resource that somebody else holds: for how long at most (in seconds), and how."""
+
+    left: float
+    phase: str
+    fence: str
+
+    @property
+    def released_soon(self) -> bool:
+        """Tell whether its holder is merely reading; one that writes may have been killed."""
+        return self.phase == "r"
+
+
+class RedisLock:
+    """Fulfils `ports.ResourceLock`. `queue` is the lock of this process; with `fall_back` it will do alone."""
+
+    def __init__(self, store: Store, queue: ResourceLock, waking: Waking, *, fall_back: bool = False) -> None:
+        self._store = store
+        self._queue = queue
+        self._waking = waking
+        self._fall_back = fall_back
+        self._afterwards = Afterwards()
+        self._in_a_row: dict[str, int] = {}
+
+    @asynccontextmanager
+    async def hold(self, key: str, terms: LeaseTerms) -> AsyncIterator[Lease]:
+        """Hold a resource."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + terms.wait
+        # While one of us waits for the store it holds the place of this process, so its lease there is as much longer.
+        local_terms = LeaseTerms(terms.wait, terms.wait + terms.read, terms.write, terms.waiters)
+        async with self._queue.hold(key, local_terms) as local:
+            lease = await self._entered(key, terms, local, deadline)
+            try:
+                yield lease
+            finally:
+                leaving = asyncio.ensure_future(self._leave(key, lease))
+                await asyncio.shield(leaving)
+
+    async def aclose(self) -> None:
+        """Give up what is still to be released."""
+        await self._afterwards.aclose()
+
+    async def _entered(self, key: str, terms: LeaseTerms, local: Lease, deadline: float) -> RedisLease:
+        if local.waited and self._in_a_row.get(key, 0) >= IN_A_ROW:
+            self._in_a_row.pop(key)
+            await asyncio.sleep(GIVE_WAY)
+        try:
+            granted, waited = await self._acquire(self._store.naming.of(key), terms, deadline)
+        except (ResourceBusy, Quarantined):
+            raise
+        except StoreFailure:
+            if not self._fall_back:
+                raise
+            return RedisLease(local, terms, None, local.waited, fall_back=True)
+        return RedisLease(local, terms, granted, local.waited or waited, self._fall_back)
+
+    async def _leave(self, key: str, lease: RedisLease) -> None:
+        """End a lease whatever happens (I8)."""
+        try:
+            await lease.leave()
+        except StoreFailure:
+            if lease.granted is not None and not lease.abandoned:
+                self._afterwards.release(lease.granted)
+        if lease.others:
+            self._in_a_row[key] = self._in_a_row.get(key, 0) + 1
+        else:
+            self._in_a_row.pop(key, None)
+
+    async def _acquire(self, keys: Keys, terms: LeaseTerms, deadline: float) -> tuple[Granted, bool]:
+        """Return the lock, and whether it had to be waited for."""
+        token = secrets.token_hex(16)
+        try:
+            answer = await self._ask(keys, token, terms)
+            if isinstance(answer, Granted):
+                return answer, False
+            async with self._waking.listening(keys.channel) as bell:
+                return await self._await(bell, answer, lambda: self._ask(keys, token, terms), deadline), True
+        except (ResourceBusy, Quarantined, Unsent):
+            raise
+        except BaseException:
+            # Cancelled, or not answered: the store may have granted it all the same.
+            self._afterwards.release(Granted(self._store, keys, token, 0, Reading(0, 0, 0)))
+            raise
+
+    async def _await(
+        self, bell: Bell, first: _Held, ask: Callable[[], Awaitable[Granted | _Held]], deadline: float
+    ) -> Granted:
+        """Ask again whenever the bell rings, and now and then. Raised when the time is over: `errors.ResourceBusy`."""
+        loop = asyncio.get_running_loop()
+        while True:
+            answer = await ask()
+            if isinstance(answer, Granted):
+                return answer
+            left = deadline - loop.time()
+            if left <= 0 or (answer.phase == "a" and answer.left > left):
+                raise _busy(answer, same=answer.fence == first.fence)
+            await bell.wait(min(answer.left + 0.001 + 0.01 * random(), LONGEST_SLEEP, left))  # noqa: S311 - jitter
+
+    async def _ask(self, keys: Keys, token: str, terms: LeaseTerms) -> Granted | _Held:
+        """Ask for the lock once. Raised in quarantine: `errors.Quarantined`."""
+        arguments = (token, int(terms.read * 1_000), *self._store.terms)
+        reply = await self._store.run(ACQUIRE, [keys.lock, keys.fence, keys.epoch], *arguments)
+        if reply.status == 1:
+            reading = reply.reading(2)
+            self._store.clock.read(reading)
+            return Granted(self._store, keys, token, reply.number(1), reading)
+        if reply.status < 0:
+            self._store.on_quarantine(bool(reply.number(2)))
+            raise Quarantined(_QUARANTINE, retry_after=_seconds(reply))
+        return _Held(reply.number(1) / 1_000, reply.word(2), reply.word(3))
+
+
+def _busy(held: _Held, *, same: bool) -> ResourceBusy:
+    """Return the refusal of a waiter; `same`: it was one holder that kept it waiting all the time."""
+    if held.phase == "a" or (same and not held.released_soon):
+        return ResourceBusy(_ABANDONED if held.phase == "a" else _HELD, retry_after=max(1, ceil(held.left)))
+    return ResourceBusy(_HELD)
+
+
+def _seconds(reply: Reply) -> int:
+    return max(1, ceil(reply.number(1) / 1_000))

@@ -1,0 +1,118 @@
+"""The lock and the memory of a fleet, from a store's address to their end.
+
+What lives here: putting the rooms together, and what an operator can tell the store. What must not: settings.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+
+from proxy.adapters.redis import inspecting
+from proxy.adapters.redis.connecting import Client, connect
+from proxy.adapters.redis.keys import BUCKETS, Naming
+from proxy.adapters.redis.lock import RedisLock
+from proxy.adapters.redis.scripts import VOUCH
+from proxy.adapters.redis.state import RedisState
+from proxy.adapters.redis.store import FAULTS, Store, reason_of
+from proxy.adapters.redis.waking import Waking
+from proxy.adapters.redis.watching import Refused, Standing, Watch
+from proxy.core.store_address import StoreAddress, Topology
+from proxy.ports import ResourceLock
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """What every replica of a fleet has in common.
+
+    `key`, 32 secret bytes, names resources in the store; `fingerprint` stands for the rules; `quarantine` is
+    the longest write lease, in seconds.
+    """
+
+    key: bytes = field(repr=False)
+    fingerprint: str
+    quarantine: float
+
+
+def _nothing(*_told: object) -> None:
+    """Hear something and do nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listeners:
+    """Who is told what happens: lines for people, standings, failed calls by reason, changes past the fleet."""
+
+    say: Callable[[str], None] = _nothing
+    on_standing: Callable[[Standing], None] = _nothing
+    on_fault: Callable[[str], None] = _nothing
+    on_change: Callable[[], None] = _nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """A store in use."""
+
+    store: Store
+    lock: RedisLock
+    state: RedisState
+    watch: Watch
+
+
+@asynccontextmanager
+async def open_fleet(
+    address: StoreAddress,
+    member: Membership,
+    queue: ResourceLock,
+    *,
+    fall_back: bool = False,
+    listeners: Listeners | None = None,
+) -> AsyncIterator[Fleet]:
+    """Join a fleet. `queue` is the lock of this process.
+
+    A store that cannot be reached is waited for in the background. Raised when it answers and must not be used:
+    `Refused`; when its files of TLS cannot be used: OSError.
+    """
+    told = listeners or Listeners()
+    store = Store(connect(address), Naming(address.prefix, member.key), member.quarantine)
+    clustered = address.topology is Topology.CLUSTER
+    watch = Watch(store, member.fingerprint, clustered=clustered, say=told.say, on_standing=told.on_standing)
+
+    def doubt(reason: str) -> None:
+        told.on_fault(reason)
+        watch.doubt()
+
+    store.on_fault, store.on_quarantine = doubt, watch.quarantined
+    waking = Waking(store.client.pubsub, f"{address.prefix}:fleet")
+    state = RedisState(store, on_change=told.on_change)
+    lock = RedisLock(store, queue, waking, fall_back=fall_back)
+    async with AsyncExitStack() as ending:
+        for part in (store, watch, waking, state, lock):
+            ending.push_async_callback(part.aclose)
+        await watch.start()
+        yield Fleet(store, lock, state, watch)
+
+
+async def vouch(address: StoreAddress, key: bytes) -> int:
+    """End the store's quarantine, on the word of an operator that no write is under way; return how many there were.
+
+    Raised when the store cannot be used, or reached: `Refused`.
+    """
+    client: Client = connect(address)
+    store = Store(client, Naming(address.prefix, key), 0.0)
+    try:
+        await inspecting.inspect(client)
+        return await _vouched(store, 1 if address.topology is Topology.CLUSTER else BUCKETS)
+    except inspecting.Unfit as unfit:
+        raise Refused(str(unfit)) from None
+    except FAULTS as fault:
+        raise Refused(inspecting.denied(fault) if inspecting.is_denial(fault) else reason_of(fault)) from fault
+    finally:
+        await store.aclose()
+
+
+async def _vouched(store: Store, chunk: int) -> int:
+    epochs = store.naming.epochs()
+    ended = 0
+    for start in range(0, BUCKETS, chunk):
+        reply = await store.attempt(VOUCH, epochs[start : start + chunk], store.life)
+        ended += reply.status
+    return ended

@@ -1,0 +1,223 @@
+"""What the store is asked to do, each in one atomic step: the scripts, in Lua, and the order of their arguments.
+
+What lives here: the protocol's logic on the side of the store. What must not: when a script is run, and what its
+answer means for a request. Every script is idempotent for its owner token, so that a lost answer is harmless.
+
+The keys of a resource share a hash tag, since a script may touch one slot only:
+
+    L  lock    hash {o owner token, f fence, s phase (r read, w write, a abandoned), t taken at, d length in ms}
+    F  fence   the last fence given out in this bucket
+    E  epoch   hash {id, replid, until}: which life of which server this is, and until when nothing is granted
+    S  state   hash {floor, fence, and a record for each selector}: what is remembered; see `proxy.adapters.redis.state`
+    R  rules   fingerprint of the rules under which the fleet works; bucket 0 only
+
+All times in scripts are microseconds of the store's own clock; lengths given to PEXPIRE are milliseconds.
+"""
+
+from dataclasses import dataclass
+from hashlib import sha1
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A script. `sha` is the name under which the store caches it."""
+
+    name: str
+    text: str
+
+    @property
+    def sha(self) -> str:
+        """The digest that EVALSHA asks for."""
+        return sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+
+
+_CLOCK: Final = """
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local function whole(number) return string.format('%.0f', number) end
+"""
+
+# A server that was restarted, or promoted, has another replication id; one that was flushed has no epoch. Either may
+# have forgotten a lock under which somebody writes, so nothing is granted until such a write must be over. INFO in each
+# call takes 3 microseconds and leaves no moment in which a new server could be mistaken for the old one.
+_EPOCH: Final = """
+local function held_back(epoch, length, id)
+  local info = redis.pcall('INFO', 'replication')
+  local replid = type(info) == 'string' and string.match(info, 'master_replid:(%x+)') or ''
+  local known = redis.call('HMGET', epoch, 'replid', 'until')
+  if known[1] ~= replid or not known[2] then
+    redis.call('HSET', epoch, 'id', id, 'replid', replid, 'until', whole(now + length))
+    return length, 1
+  end
+  local left = known[2] - now
+  if left > length then  -- the clock went back
+    redis.call('HSET', epoch, 'until', whole(now + length))
+    left = length
+  end
+  return left, 0
+end
+"""
+
+ACQUIRE: Final = Script(
+    "acquire",
+    _CLOCK
+    + _EPOCH
+    + """
+-- KEYS L F E   ARGV token, length in ms, quarantine in us, epoch id
+-- {1, fence, now} granted; {0, ms left, phase, fence} held by another; {-1, ms left, 1 if it begins now} quarantine
+local left, begins = held_back(KEYS[3], tonumber(ARGV[3]), ARGV[4])
+if left > 0 then return {-1, math.ceil(left / 1000), begins} end
+local held = redis.call('HMGET', KEYS[1], 'o', 'f', 's', 'd')
+if held[1] == ARGV[1] then
+  redis.call('PEXPIRE', KEYS[1], ARGV[2])
+  return {1, held[2], whole(now)}
+end
+if held[1] then
+  local ttl = redis.call('PTTL', KEYS[1])
+  if ttl < 0 or ttl > tonumber(held[4]) then  -- the clock went back
+    redis.call('PEXPIRE', KEYS[1], held[4])
+    ttl = tonumber(held[4])
+  end
+  return {0, ttl, held[3], held[2]}
+end
+local fence = math.max(now, (redis.call('GET', KEYS[2]) or 0) + 1)
+redis.call('SET', KEYS[2], whole(fence))
+redis.call('HSET', KEYS[1], 'o', ARGV[1], 'f', whole(fence), 's', 'r', 't', whole(now), 'd', ARGV[2])
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+return {1, whole(fence), whole(now)}
+""",
+)
+
+PHASE: Final = Script(
+    "phase",
+    _CLOCK
+    + _EPOCH
+    + """
+-- KEYS L E S   ARGV token, length in ms, quarantine in us, epoch id, how long S is kept in ms
+-- {1, now} the write phase began, or was armed again; {0} the lease is lost; {-1} quarantine: it may be
+if held_back(KEYS[2], tonumber(ARGV[3]), ARGV[4]) > 0 then return {-1} end
+local held = redis.call('HMGET', KEYS[1], 'o', 'f')
+if held[1] ~= ARGV[1] then return {0} end
+redis.call('HSET', KEYS[1], 's', 'w', 'd', ARGV[2])
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+redis.call('DEL', KEYS[3])
+redis.call('HSET', KEYS[3], 'floor', whole(now + ARGV[2] * 1000), 'fence', held[2])
+redis.call('PEXPIRE', KEYS[3], ARGV[5])
+return {1, whole(now)}
+""",
+)
+
+RELEASE: Final = Script(
+    "release",
+    _CLOCK
+    + """
+-- KEYS L S   ARGV token, channel, how long S is kept in ms
+-- {1, how many processes were woken} released; {0} it was not ours any more
+local held = redis.call('HMGET', KEYS[1], 'o', 's')
+if held[1] ~= ARGV[1] then return {0} end
+if held[2] ~= 'r' then
+  redis.call('HSET', KEYS[2], 'floor', whole(now))
+  redis.call('PEXPIRE', KEYS[2], ARGV[3])
+end
+redis.call('DEL', KEYS[1])
+return {1, redis.call('PUBLISH', ARGV[2], '1')}
+""",
+)
+
+ABANDON: Final = Script(
+    "abandon",
+    """
+-- KEYS L   ARGV token, channel
+-- {1} marked, so that whoever waits is told how long it takes; {0} it was not ours any more
+if redis.call('HGET', KEYS[1], 'o') ~= ARGV[1] then return {0} end
+redis.call('HSET', KEYS[1], 's', 'a')
+redis.call('PUBLISH', ARGV[2], '0')
+return {1}
+""",
+)
+
+SWEEP: Final = Script(
+    "sweep",
+    _CLOCK
+    + _EPOCH
+    + """
+-- KEYS E...   ARGV quarantine in us, epoch id
+-- {the longest quarantine in ms, how many begin now, now}
+local longest, begun = 0, 0
+for _, epoch in ipairs(KEYS) do
+  local left, begins = held_back(epoch, tonumber(ARGV[1]), ARGV[2])
+  longest, begun = math.max(longest, left), begun + begins
+end
+return {math.ceil(longest / 1000), begun, whole(now)}
+""",
+)
+
+VOUCH: Final = Script(
+    "vouch",
+    _CLOCK
+    + _EPOCH
+    + """
+-- KEYS E...   ARGV epoch id
+-- {how many quarantines were ended}
+local ended = 0
+for _, epoch in ipairs(KEYS) do
+  if held_back(epoch, 1, ARGV[1]) > 0 then ended = ended + 1 end
+  redis.call('HSET', epoch, 'until', '0')
+end
+return {ended}
+""",
+)
+
+RULES: Final = Script(
+    "rules",
+    """
+-- KEYS R   ARGV fingerprint, how long it counts in ms
+-- {1} the fleet works under these rules; {0, the others'} it works under others
+local known = redis.call('GET', KEYS[1])
+if known and known ~= ARGV[1] then return {0, known} end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return {1}
+""",
+)
+
+REMEMBER: Final = Script(
+    "remember",
+    """
+-- KEYS L S   ARGV selector, record, began earliest, began latest, how long S is kept in ms, selectors at most
+-- {1, 1 if another state was remembered} kept; {0} a write came in between, or a later selection is kept
+-- A record begins with "earliest latest identity" and a line feed.
+local phase = redis.call('HGET', KEYS[1], 's')
+if phase and phase ~= 'r' then return {0} end
+local known = redis.call('HMGET', KEYS[2], 'floor', ARGV[1], 'fence')
+if known[1] and tonumber(known[1]) >= tonumber(ARGV[3]) then return {0} end
+local changed = 0
+if known[2] then
+  local earliest, identity = string.match(known[2], '^(%d+) %d+ ([^\\n]*)')
+  if tonumber(earliest) > tonumber(ARGV[4]) then return {0} end
+  changed = identity ~= string.match(ARGV[2], '^%d+ %d+ ([^\\n]*)') and 1 or 0
+elseif redis.call('HLEN', KEYS[2]) >= tonumber(ARGV[6]) + 2 then
+  redis.call('DEL', KEYS[2])
+  redis.call('HSET', KEYS[2], 'floor', known[1] or '0', 'fence', known[3] or '0')
+end
+redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
+redis.call('PEXPIRE', KEYS[2], ARGV[5])
+return {1, changed}
+""",
+)
+
+FORGET: Final = Script(
+    "forget",
+    _CLOCK
+    + """
+-- KEYS S   ARGV how long S is kept in ms
+local known = redis.call('HMGET', KEYS[1], 'fence', 'floor')
+local floor = math.max(now, tonumber(known[2] or 0))
+redis.call('DEL', KEYS[1])
+redis.call('HSET', KEYS[1], 'floor', whole(floor), 'fence', known[1] or '0')
+redis.call('PEXPIRE', KEYS[1], ARGV[1])
+return {1}
+""",
+)
+
+ALL: Final = (ACQUIRE, PHASE, RELEASE, ABANDON, SWEEP, VOUCH, RULES, REMEMBER, FORGET)

@@ -1,0 +1,138 @@
+"""What the fleet remembers of selections, in the store: for refusals and 304, never for a permit (I2, G4).
+
+What lives here: records as text, and when a trip to the store is worth it. What must not: when a record may answer a
+request; the gateway judges that. Every record expires, and the write phase of a lease wipes those of its resource.
+"""
+
+import asyncio
+import json
+from collections import OrderedDict
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
+
+from proxy.adapters.redis.lease import REMEMBERED
+from proxy.adapters.redis.scripts import FORGET, REMEMBER
+from proxy.adapters.redis.store import Store
+from proxy.core import entity_tag
+from proxy.core.fields import Fields
+from proxy.core.minting import Validator
+from proxy.core.moment import Moment
+from proxy.errors import StoreFailure
+from proxy.ports import Remembered
+
+SELECTORS: Final = 16
+"""How many selections, by different clients, are kept of one resource."""
+
+MENTIONED: Final = 10_000
+"""How many selections this process recalls having mentioned."""
+
+PENDING: Final = 1_000
+"""How many mentions wait for the store; past that they are dropped, which costs work and nothing else."""
+
+_Mention = tuple[str, str, Remembered]
+
+
+class RedisState:
+    """Fulfils `ports.StateStore`. `on_change` hears of states that changed without a write through the fleet."""
+
+    def __init__(self, store: Store, *, on_change: Callable[[], None] = lambda: None) -> None:
+        self._store = store
+        self._on_change = on_change
+        self._mentioned: OrderedDict[tuple[str, bytes], Remembered] = OrderedDict()
+        self._pending: asyncio.Queue[_Mention] = asyncio.Queue(PENDING)
+        self._task: asyncio.Task[None] | None = None
+
+    def now(self) -> Moment:
+        """Return what the store's clock shows."""
+        return self._store.clock.now()
+
+    async def recall(self, key: str, selector: bytes) -> Remembered | None:
+        """Return what the store has; None where it has nothing that can be read."""
+        text = await self._store.field(self._store.naming.of(key).state, selector.hex())
+        return None if text is None else read(text)
+
+    async def remember(self, key: str, selector: bytes, remembered: Remembered) -> None:
+        """Keep a selection, unless a write came in between."""
+        await self._send((key, selector.hex(), remembered))
+
+    def mention(self, key: str, selector: bytes, remembered: Remembered, *, again: float) -> None:
+        """Keep a selection when the store has time, unless this process mentioned the same not long ago."""
+        if not self._store.usable or self._pending.full():
+            return
+        known = self._mentioned.get((key, selector))
+        if known is not None and known.current == remembered.current and remembered.began.since(known.began) < again:
+            return
+        self._mentioned[key, selector] = remembered
+        self._mentioned.move_to_end((key, selector))
+        if len(self._mentioned) > MENTIONED:
+            self._mentioned.popitem(last=False)
+        self._pending.put_nowait((key, selector.hex(), remembered))
+        if self._task is None:
+            self._task = asyncio.create_task(self._deliver())
+
+    async def forget(self, key: str) -> None:
+        """Drop what is kept of a resource."""
+        with suppress(StoreFailure):
+            await self._store.run(FORGET, [self._store.naming.of(key).state], REMEMBERED)
+
+    async def delivered(self) -> None:
+        """Wait until all that was mentioned has been kept or dropped."""
+        await self._pending.join()
+
+    async def aclose(self) -> None:
+        """Stop; what is still to be kept is dropped."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    async def _deliver(self) -> None:
+        while True:
+            mention = await self._pending.get()
+            try:
+                await self._send(mention)
+            finally:
+                self._pending.task_done()
+
+    async def _send(self, mention: _Mention) -> None:
+        key, selector, remembered = mention
+        keys, began = self._store.naming.of(key), remembered.began
+        arguments = (selector, written(remembered), str(began.earliest), str(began.latest), REMEMBERED, SELECTORS)
+        with suppress(StoreFailure):
+            reply = await self._store.run(REMEMBER, [keys.lock, keys.state], *arguments)
+            if reply.status and reply.number(1):
+                self._on_change()
+
+
+def written(remembered: Remembered) -> str:
+    """Return a record. It begins as the scripts expect: two moments and what tells one state from another."""
+    current = remembered.current
+    identity = "-" if current is None else f"{current.tag} {current.modified}"
+    document = {
+        "tag": None if current is None else str(current.tag),
+        "modified": None if current is None else current.modified,
+        "minted": current is not None and current.minted,
+        "fields": remembered.fields.lines,
+        "firm": remembered.firm,
+    }
+    return f"{remembered.began.earliest} {remembered.began.latest} {identity}\n{json.dumps(document)}"
+
+
+def read(text: bytes) -> Remembered | None:
+    """Return what a record says; None for one that nobody here wrote."""
+    try:
+        head, _, body = text.decode().partition("\n")
+        earliest, latest = (int(number) for number in head.split(" ")[:2])
+        document = json.loads(body)
+        lines = [(str(name), str(value)) for name, value in document["fields"]]
+        return Remembered(_validator(document), Moment(earliest, latest), Fields(lines), document["firm"] is True)
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _validator(document: dict[str, object]) -> Validator | None:
+    spelled, modified = document["tag"], document["modified"]
+    if spelled is None:
+        return None
+    tag = entity_tag.parse(str(spelled))
+    return Validator(tag, modified if isinstance(modified, int) else None, minted=document["minted"] is True)

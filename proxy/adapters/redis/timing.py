@@ -1,0 +1,64 @@
+"""Time in this machine and time in the store, and what one says of the other.
+
+What lives here: readings of clocks and interval arithmetic. Local time is in microseconds of a clock that goes on while
+the machine sleeps, since leases do; store time is in microseconds of the store's wall clock, which may be set.
+"""
+
+import time
+from dataclasses import dataclass
+from typing import Final
+
+from proxy.core.moment import SOMETIME, Moment
+
+_BOOT: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # macOS has the latter only
+_DRIFT: Final = 2_000
+"""Two clocks may drift apart by one part in this many: ten times what a bad crystal does."""
+
+JUMP: Final = 500_000
+"""Microseconds by which the store's clock may seem to differ from ours between two readings."""
+
+
+def local_time() -> int:
+    """Return the present local time."""
+    return time.clock_gettime_ns(_BOOT) // 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The store's clock showed `store` at some time between `sent` and `received` of ours."""
+
+    sent: int
+    received: int
+    store: int
+
+    def now(self, local: int) -> Moment:
+        """Return what the store's clock shows at a local time, unless it was set since."""
+        slack = max(0, local - self.received) // _DRIFT
+        return Moment(self.store + local - self.received - slack, self.store + local - self.sent + slack)
+
+    def agrees(self, later: "Reading") -> bool:
+        """Tell whether the store's clock was not set between the two: it went on as ours did, but for `JUMP`."""
+        passed = later.store - self.store
+        return later.sent - self.received - JUMP <= passed <= later.received - self.sent + JUMP
+
+
+class StoreClock:
+    """The store's clock as estimated from the best of the recent readings."""
+
+    def __init__(self) -> None:
+        self._best: Reading | None = None
+
+    def read(self, reading: Reading) -> None:
+        """Take note of a reading: it replaces one that is less exact by now, or that it contradicts."""
+        best, local = self._best, reading.received
+        if best is None or not best.agrees(reading) or _width(reading, local) <= _width(best, local):
+            self._best = reading
+
+    def now(self) -> Moment:
+        """Return what the store's clock shows now."""
+        return SOMETIME if self._best is None else self._best.now(local_time())
+
+
+def _width(reading: Reading, local: int) -> int:
+    moment = reading.now(local)
+    return moment.latest - moment.earliest

@@ -1,0 +1,182 @@
+"""Keeping an eye on the store: is it there, is it the one we know, does the fleet still go by our rules.
+
+What lives here: a task that asks every second, and at once when a call has failed; what it finds decides whether calls
+are made at all, and is said once when it changes. What must not: anything about a resource.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from enum import Enum
+from typing import Final
+
+from redis.exceptions import AuthenticationError, AuthorizationError, ResponseError
+
+from proxy.adapters.redis import inspecting
+from proxy.adapters.redis.keys import BUCKETS
+from proxy.adapters.redis.scripts import RULES, SWEEP
+from proxy.adapters.redis.store import FAULTS, Reply, Store, reason_of
+
+_log = logging.getLogger(__name__)
+
+EVERY: Final = 1.0
+"""Seconds between two looks while all is well."""
+DOWN: Final = 0.5
+"""Seconds between two looks while the store is not usable."""
+RULES_COUNT: Final = 15_000
+"""Milliseconds for which a process that said nothing more still counts as a member of the fleet."""
+SAMPLE: Final = 32
+"""How many epochs are looked at a time; all of them within half a minute, and at once when one has changed."""
+
+
+class Refused(Exception):
+    """The store answers and must not be used. The text says why and what to do."""
+
+
+class Standing(Enum):
+    """What is known of the store."""
+
+    UNKNOWN = "unknown"
+    USABLE = "usable"
+    QUARANTINED = "quarantined"
+    UNREACHABLE = "unreachable"
+    REFUSED = "refused"
+
+
+class Watch:
+    """Watches a store. `fingerprint` stands for the rules of this process; `say` writes a line for people.
+
+    `on_standing` is called with each new standing.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        fingerprint: str,
+        *,
+        clustered: bool = False,
+        say: Callable[[str], None] = _log.warning,
+        on_standing: Callable[[Standing], None] = lambda _standing: None,
+    ) -> None:
+        self._store = store
+        self._fingerprint = fingerprint
+        self._chunk = 1 if clustered else BUCKETS // 4
+        self._epochs = store.naming.epochs()
+        self._next = 0
+        self._sweep = True
+        self._inspect = True
+        self._say = say
+        self._on_standing = on_standing
+        self._doubt = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self.standing = Standing.UNKNOWN
+
+    async def start(self) -> None:
+        """Look once, then go on by itself. Raised when the store answers and must not be used: `Refused`."""
+        await self._look()
+        self._task = asyncio.create_task(self._go_on())
+
+    async def aclose(self) -> None:
+        """Stop."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    def doubt(self) -> None:
+        """Look soon: a call has failed."""
+        self._doubt.set()
+
+    def quarantined(self, begins: bool) -> None:  # noqa: FBT001 - a listener's one argument
+        """Take note that a call found the store in quarantine; where it has just begun, it begins for every bucket."""
+        self._sweep = self._sweep or begins
+        self._doubt.set()
+
+    async def _go_on(self) -> None:
+        while True:
+            pause = EVERY if self._store.usable else DOWN
+            try:
+                async with asyncio.timeout(pause):
+                    await self._doubt.wait()
+            except TimeoutError:
+                pass
+            else:
+                self._doubt.clear()
+            try:
+                await self._look()
+            except Refused as refused:
+                self._stand(Standing.REFUSED, str(refused))
+            await asyncio.sleep(0.05)  # so that a storm of failures is one look
+
+    async def _look(self) -> None:
+        """Ask the store. Raised when it must not be used: `Refused`."""
+        try:
+            if self._inspect:
+                self._store.lag = await inspecting.inspect(self._store.client)
+                self._inspect = False
+            left = await self._epoch()
+            await self._rules()
+        except inspecting.Unfit as unfit:
+            self._inspect = True
+            raise Refused(str(unfit)) from None
+        except (AuthenticationError, AuthorizationError) as fault:
+            self._inspect = True
+            raise Refused(inspecting.denied(fault)) from fault
+        except FAULTS as fault:
+            self._inspect = self._sweep = True
+            if inspecting.is_denial(fault):
+                raise Refused(inspecting.denied(fault)) from fault
+            why = str(fault) if isinstance(fault, ResponseError) else reason_of(fault)
+            self._stand(Standing.UNREACHABLE, why)
+        else:
+            self._stand(Standing.QUARANTINED if left else Standing.USABLE, f"{left / 1000:.0f} s")
+
+    async def _epoch(self) -> int:
+        """Look at some epochs, or at all of them where one has changed. Return how long nothing is granted, in ms."""
+        if self._sweep:
+            longest = 0
+            for start in range(0, BUCKETS, self._chunk):
+                reply = await self._swept(self._epochs[start : start + self._chunk])
+                longest = max(longest, reply.status)
+            self._sweep = False
+            return longest
+        return await self._sampled()
+
+    async def _sampled(self) -> int:
+        start = self._next
+        self._next = (start + SAMPLE) % BUCKETS
+        longest = 0
+        for first in range(start, start + SAMPLE, min(SAMPLE, self._chunk)):
+            reply = await self._swept(self._epochs[first : min(first + self._chunk, start + SAMPLE)])
+            longest = max(longest, reply.status)
+            self._sweep = self._sweep or bool(reply.number(1))
+        if self._sweep:
+            self._doubt.set()
+        return longest
+
+    async def _swept(self, epochs: list[str]) -> Reply:
+        reply = await self._store.attempt(SWEEP, epochs, *self._store.terms)
+        self._store.clock.read(reply.reading(2))
+        return reply
+
+    async def _rules(self) -> None:
+        reply = await self._store.attempt(RULES, [self._store.naming.rules], self._fingerprint, RULES_COUNT)
+        if not reply.status:
+            raise Refused(inspecting.OTHER_RULES)
+
+    def _stand(self, standing: Standing, why: str) -> None:
+        """Take note of a standing, and say so where it is another one than before."""
+        before, self.standing = self.standing, standing
+        self._store.usable = standing in {Standing.USABLE, Standing.QUARANTINED}
+        if standing is before:
+            return
+        self._on_standing(standing)
+        if standing is Standing.REFUSED:
+            self._say(f"store must not be used, guarded writes are refused: {why}")
+        elif standing is Standing.UNREACHABLE:
+            self._say(f"store cannot be used ({why}): guarded writes are refused, reads go on")
+        elif standing is Standing.QUARANTINED:
+            self._say(
+                f"store is new, was restarted or replaced: guarded writes are refused for {why} (see ifmatch vouch)"
+            )
+        elif before is not Standing.UNKNOWN:
+            self._say("store is usable: guarded writes go on")
