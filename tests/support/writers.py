@@ -75,6 +75,14 @@ class Keys:
         time.sleep(max(0, left))
 
 
+class WideKeys(Keys):
+    """Keys of which each is as likely as any other."""
+
+    def pick(self, dice: Random) -> str:
+        """Return any key."""
+        return dice.choice(self.names)
+
+
 class Writer:
     """A client. It has one connection at a time, and does what the dice say."""
 
