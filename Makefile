@@ -45,10 +45,10 @@ cover: $(DEV) ## Run the suite and show the lines and branches it never took
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-SEEDS ?= 5
-WRITES ?= 2000
-soak: $(DEV) ## Look for a lost update or a lie under faults, in many random runs (SEEDS=5 WRITES=2000)
-	$(BIN)/python -m tests.support.soak --seeds $(SEEDS) --writes $(WRITES)
+SEEDS ?= 3
+WRITES ?= 5000
+soak: $(DEV) ## Play the fault matrix at length and write docs/proof.md (SEEDS=3 WRITES=5000)
+	$(BIN)/python -m tests.faults.proof --seeds $(SEEDS) --writes $(WRITES)
 
 lock: ## Resolve pyproject.toml into requirements/*.txt (ARGS=--upgrade for newer versions)
 	.ci/lock $(ARGS)
