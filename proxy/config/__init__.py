@@ -8,7 +8,7 @@ for editors and for people.
 """
 
 from proxy.config.loading import load
-from proxy.config.settings import Settings, TlsFiles
+from proxy.config.settings import OnStoreFailure, Settings, TlsFiles
 from proxy.errors import ConfigurationError
 
-__all__ = ["ConfigurationError", "Settings", "TlsFiles", "load"]
+__all__ = ["ConfigurationError", "OnStoreFailure", "Settings", "TlsFiles", "load"]

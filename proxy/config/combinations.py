@@ -12,7 +12,7 @@ from typing import Final
 
 from proxy.config.mistakes import KeyPath, Mistake, quoted
 from proxy.config.model import Document, RouteSection
-from proxy.config.translate import route_name, timeouts, tls_files
+from proxy.config.translate import route_name, store, timeouts, tls_files
 from proxy.config.units import written_duration
 from proxy.core.address import TcpAddress
 from proxy.core.route import MARGIN, shortest_write_lease
@@ -22,6 +22,7 @@ from proxy.core.template import Literal, Template, Variable, require_captured
 def combined(document: Document, folder: Path) -> Iterator[Mistake]:
     """Yield every combination that cannot work; names of files are relative to `folder`."""
     yield from _addresses(document)
+    yield from _workers(document)
     yield from _unreadable(document, folder)
     for index, section in enumerate(document.routes):
         at = ("routes", index)
@@ -40,18 +41,33 @@ def _addresses(document: Document) -> Iterator[Mistake]:
         yield Mistake(upstream, message, rests_on=(listen, upstream))
 
 
+def _workers(document: Document) -> Iterator[Mistake]:
+    workers, address = ("workers",), ("store",)
+    if document.workers > 1 and not document.store.shared:
+        message = f"{document.workers} processes would not know of each other's writers in {document.store}"
+        advice = "name a store that they share, such as store: redis://127.0.0.1:6379"
+        yield Mistake(workers, f"{message}; {advice}", rests_on=(workers, address))
+
+
 def _unreadable(document: Document, folder: Path) -> Iterator[Mistake]:
-    files = tls_files(document, folder)
-    if files is None:
-        return
-    for key, file in (("certificate", files.certificate), ("key", files.key)):
-        path = ("tls", key)
+    for path, parameter, file in _files(document, folder):
         try:
             with Path(file).open("rb") as opened:
                 opened.read(1)
         except OSError as failure:
-            message = f"the file {quoted(file)} cannot be read: {failure.strerror}"
+            message = f"{parameter}the file {quoted(file)} cannot be read: {failure.strerror}"
             yield Mistake(path, message, rests_on=(path,))
+
+
+def _files(document: Document, folder: Path) -> Iterator[tuple[KeyPath, str, str]]:
+    """Yield where each file is named that is read later (the path of a value, and the part of it), and its name."""
+    listener, address = tls_files(document, folder), store(document, folder)
+    if listener is not None:
+        yield ("tls", "certificate"), "", listener.certificate
+        yield ("tls", "key"), "", listener.key
+    for parameter, name in (("ca", address.ca), ("certificate", address.certificate), ("key", address.key)):
+        if name is not None:
+            yield ("store",), f"{parameter}: ", name
 
 
 def _write_lease(section: RouteSection, at: KeyPath) -> Iterator[Mistake]:
@@ -101,12 +117,23 @@ def _state(section: RouteSection, at: KeyPath) -> Iterator[Mistake]:
         yield Mistake(path, str(fault), rests_on=(path, template))
 
 
+def _unguarded(section: RouteSection, at: KeyPath) -> Iterator[Mistake]:
+    """Find what does nothing where nothing is guarded."""
+    guard = (*at, "guard")
+    for key, given in (("trust", section.trust > 0), ("fence", section.fence is not None)):
+        path = (*at, key)
+        if given and section.guard == "off":
+            message = 'this does nothing where guard is "off"; leave it out, or guard the route'
+            yield Mistake(path, message, rests_on=(path, guard))
+
+
 _ROUTE_RULES: Final[tuple[Callable[[RouteSection, KeyPath], Iterator[Mistake]], ...]] = (
     _write_lease,
     _read_lease,
     _settle_time,
     _ignored,
     _state,
+    _unguarded,
 )
 
 

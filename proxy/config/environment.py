@@ -18,14 +18,23 @@ VARIABLES: Final = {
     "admin": "IFMATCH_ADMIN",
     "upstream": "IFMATCH_UPSTREAM",
     "store": "IFMATCH_STORE",
+    "on_store_failure": "IFMATCH_ON_STORE_FAILURE",
+    "workers": "IFMATCH_WORKERS",
     "tag_key": "IFMATCH_TAG_KEY",
     "unmatched": "IFMATCH_UNMATCHED",
 }
 """The keys that may be set from outside the file, and the variable of each."""
 
-TAG_KEY_FILE: Final = "IFMATCH_TAG_KEY_FILE"
-"""Names a file that holds the tag key, as secrets are mounted into containers."""
+SECRETS: Final = {"store": "IFMATCH_STORE_FILE", "tag_key": "IFMATCH_TAG_KEY_FILE"}
+"""The keys whose value is never shown (a store's address may hold a password).
 
+The variable of each names a file that holds the value, as secrets are mounted into containers.
+"""
+
+NUMBERS: Final = frozenset({"workers"})
+"""The keys whose value is a number, where an option or a variable is text."""
+
+_PLAIN_NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,8}")  # written otherwise it stays text, which is a mistake
 _REFERENCE: Final = re.compile(
     r"(?P<escape>\$\$\{)|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^{}]*))?\}|(?P<odd>\$\{[^}]*\}?)"
 )
@@ -33,13 +42,17 @@ _REFERENCE: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Overrides:
-    """Values from outside the file, and the name of the source of each: `environment: IFMATCH_STORE`."""
+    """Values from outside the file, and the name of the source of each: `environment: IFMATCH_STORE`.
+
+    None stands in for the values at the paths `unread`, of which a mistake is known.
+    """
 
     values: dict[str, Value] = field(default_factory=dict)
     origins: dict[str, str] = field(default_factory=dict)
     mistakes: list[Mistake] = field(default_factory=list)
+    unread: set[KeyPath] = field(default_factory=set)
 
-    def add(self, key: str, value: str, origin: str) -> None:
+    def add(self, key: str, value: Value, origin: str) -> None:
         """Set a value; a later one takes the place of an earlier one."""
         self.values[key] = value
         self.origins[key] = origin
@@ -62,13 +75,14 @@ def overrides(flags: Mapping[str, str], environ: Mapping[str, str]) -> Overrides
     found = Overrides()
     for key, variable in VARIABLES.items():
         if environ.get(variable) and key not in flags:
-            found.add(key, environ[variable], f"environment: {variable}")
-    if environ.get(TAG_KEY_FILE) and "tag_key" not in flags:
-        _add_tag_key_file(found, environ[TAG_KEY_FILE])
+            found.add(key, _typed(key, environ[variable]), f"environment: {variable}")
+    for key, variable in SECRETS.items():
+        if environ.get(variable) and key not in flags:
+            _add_secret(found, key, environ[variable])
     for key, value in flags.items():
         if key not in VARIABLES:
             raise KeyError(key)
-        found.add(key, value, f"command line: --{key.replace('_', '-')}")
+        found.add(key, _typed(key, value), f"command line: --{key.replace('_', '-')}")
     return found
 
 
@@ -104,7 +118,8 @@ class _Walk:
         return self._text(value, path) if isinstance(value, str) else value
 
     def _text(self, text: str, path: KeyPath) -> str | None:
-        pieces = [_piece(match, self._environ) for match in _REFERENCE.finditer(text)]
+        secret = path[0] in SECRETS
+        pieces = [_piece(match, self._environ, secret=secret) for match in _REFERENCE.finditer(text)]
         faults = [piece for piece in pieces if isinstance(piece, _Fault)]
         if not faults:
             following = iter(pieces)
@@ -121,14 +136,13 @@ class _Fault:
     message: str
 
 
-def _piece(match: re.Match[str], environ: Mapping[str, str]) -> str | _Fault:
+def _piece(match: re.Match[str], environ: Mapping[str, str], *, secret: bool) -> str | _Fault:
     name, default = match["name"], match["default"]
     if match["escape"]:
         return "${"
     if name is None:
-        return _Fault(
-            f"found {quoted(match['odd'])}; expected ${{NAME}} or ${{NAME:-default}}; $${{ stands for ${{ itself"
-        )
+        found = "${ and something else (not shown)" if secret else quoted(match["odd"])
+        return _Fault(f"found {found}; expected ${{NAME}} or ${{NAME:-default}}; $${{ stands for ${{ itself")
     if default is not None:
         return environ.get(name) or default
     if name not in environ:
@@ -136,16 +150,22 @@ def _piece(match: re.Match[str], environ: Mapping[str, str]) -> str | _Fault:
     return environ[name]
 
 
-def _add_tag_key_file(found: Overrides, file: str) -> None:
-    if "tag_key" in found.values:
-        message = f"{VARIABLES['tag_key']} and {TAG_KEY_FILE} are both set; unset one of them"
-        found.mistakes.append(Mistake(("tag_key",), message))
+def _typed(key: str, text: str) -> Value:
+    return int(text) if key in NUMBERS and _PLAIN_NUMBER.fullmatch(text) else text
+
+
+def _add_secret(found: Overrides, key: str, file: str) -> None:
+    variable = SECRETS[key]
+    if key in found.values:
+        message = f"{VARIABLES[key]} and {variable} are both set; unset one of them"
+        found.mistakes.append(Mistake((key,), message))
         return
+    found.add(key, None, f"environment: {variable}")
     try:
-        found.add("tag_key", _secret(file), f"environment: {TAG_KEY_FILE}")
+        found.values[key] = _secret(file)
     except ValueError as fault:
-        found.add("tag_key", "", f"environment: {TAG_KEY_FILE}")
-        found.mistakes.append(Mistake(("tag_key",), str(fault)))
+        found.unread.add((key,))
+        found.mistakes.append(Mistake((key,), str(fault)))
 
 
 def _secret(file: str) -> str:

@@ -30,7 +30,7 @@ def load(path: str | None, *, flags: Mapping[str, str], environ: Mapping[str, st
     outside = environment.overrides(flags, environ)
     kept = _not_overridden(tree, outside)
     inside = environment.substitute(kept.values, environ)
-    validated = validate({**inside.values, **outside.values}, kept.spots, kept.unread | inside.unset)
+    validated = validate({**inside.values, **outside.values}, kept.spots, kept.unread | inside.unset | outside.unread)
     folder = Path(source).parent
     together = combinations.combined(validated.document, folder)
     found = [*kept.mistakes, *outside.mistakes, *inside.mistakes, *validated.mistakes]

@@ -10,9 +10,9 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from proxy.config.scalars import (
-    MEMORY,
     Admin,
     Duration,
+    FenceField,
     File,
     Listen,
     Methods,
@@ -23,6 +23,7 @@ from proxy.config.scalars import (
     Size,
     Store,
     Timeout,
+    Trust,
     Upstream,
 )
 
@@ -143,6 +144,10 @@ class RouteSection(Section):
     unconditional_post: Literal["relay", "lock"] = _key(
         "relay", "A POST without preconditions: relay it at once, or lock like any other write."
     )
+    trust: Trust = _key("0s", "How long a remembered tag may answer 304 or 412 without the origin being asked.")
+    fence: FenceField | None = _key(
+        None, "Field in which the fence of a write's lease is forwarded, such as Fencing-Token; null: none."
+    )
 
 
 class Document(Section):
@@ -156,10 +161,19 @@ class Document(Section):
         "The origin server: http://host[:port], https://host[:port] or unix:/path.", "http://127.0.0.1:9000"
     )
     store: Store = _key(
-        MEMORY, "Where locks and remembered tags live; memory:// is one process, replicas share nothing."
+        "memory://",
+        "Where locks and remembered tags live: memory:// (one process alone), or a Redis that replicas share.",
+    )
+    on_store_failure: Literal["refuse", "local"] = _key(
+        "refuse",
+        "Writes while the store cannot be reached: refuse them (503); local, guard them within this process alone.",
+    )
+    workers: int = _key(
+        1, "Processes that serve the same port; more than 1 needs a store that they share.", ge=1, le=64
     )
     tag_key: str = _key(
-        "", "Secret that keys the tags; empty: a public key, so whoever guesses a content can prove it."
+        "",
+        "Secret that keys the tags, one for all replicas; empty: public, so whoever guesses a content can prove it.",
     )
     tls: TlsSection | None = _key(None, "Serve HTTPS with these files; null: plain HTTP.")
     unmatched: Literal["relay", "guard", "reject"] = _key(

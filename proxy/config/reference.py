@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from proxy.config.environment import TAG_KEY_FILE, VARIABLES
+from proxy.config.environment import SECRETS, VARIABLES
 from proxy.config.scalars import OFF
 from proxy.config.schema import model_schema
 
@@ -65,8 +65,8 @@ def _code(value: object) -> str:
 
 
 def _variables(key: str) -> str:
-    names = [VARIABLES[key]] if key in VARIABLES else []
-    return ", ".join(map(_code, [*names, TAG_KEY_FILE] if key == "tag_key" else names))
+    names = [variables[key] for variables in (VARIABLES, SECRETS) if key in variables]
+    return ", ".join(map(_code, names))
 
 
 def _lines(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:

@@ -14,14 +14,16 @@ from pydantic_core import PydanticCustomError
 from proxy.config import units
 from proxy.core.address import Address, parse_listen, parse_origin
 from proxy.core.address import Origin as Server
+from proxy.core.admission import acted_on
 from proxy.core.canonical import CanonicalJson
+from proxy.core.forwarding import FENCING_TOKEN, TARGET_OVERRIDES, is_token, read_as
+from proxy.core.store_address import StoreAddress, parse_store
 from proxy.core.template import Template
 
 TEXT_EXPECTED: Final = "text_expected"
 """The type of the error about a value that is no text, where only text is read."""
 
 OFF: Final = "off"
-MEMORY: Final = "memory://"
 
 RESERVED_NAMES: Final = frozenset({"unmatched"})
 """Names that logs and metrics use for what no route of the configuration matches."""
@@ -62,12 +64,6 @@ def _schema(notation: str, example: str, pattern: str | None = None) -> WithJson
 
 def _admin(text: str) -> Address | None:
     return None if text == OFF else parse_listen(text)
-
-
-def _store(text: str) -> str:
-    if text != MEMORY:
-        raise ValueError(f"only {MEMORY} is available in this version")
-    return text
 
 
 def _template(text: str) -> Template:
@@ -118,8 +114,18 @@ def _network(text: str) -> Network:
     return around
 
 
+def _fence(text: str) -> str:
+    """Return a field name. The proxy writes that field, so no other part of the request may be told in it."""
+    meant = read_as(text.lower())
+    if not is_token(text):
+        raise ValueError("expected the name of a field such as Fencing-Token")
+    if text.lower() != FENCING_TOKEN and (acted_on(meant) or meant in TARGET_OVERRIDES):
+        raise ValueError("this field has a meaning of its own; take another, such as Fencing-Token")
+    return text
+
+
 def _file(text: str) -> str:
-    if not text:
+    if not text or "\0" in text:
         raise ValueError("expected the name of a file")
     return text
 
@@ -140,9 +146,9 @@ Upstream = Annotated[
     _schema("origin", "http://127.0.0.1:9000"),
 ]
 Store = Annotated[
-    str,
-    _text(MEMORY, _store),
-    WithJsonSchema({"type": "string", "enum": [MEMORY]}),
+    StoreAddress,
+    _text("a store such as memory:// or redis://host", parse_store),
+    _schema("store", "redis://127.0.0.1:6379", "[A-Za-z+]+:/.*"),
 ]
 PathTemplate = Annotated[
     Template,
@@ -188,6 +194,16 @@ Timeout = Annotated[
     float,
     _quantity(units.DURATION, units.some_time),
     _schema("duration", "5s", units.DURATION_FORM.pattern),
+]
+Trust = Annotated[
+    float,
+    _quantity(units.DURATION, units.within_an_hour),
+    _schema("duration", "1s", units.DURATION_FORM.pattern),
+]
+FenceField = Annotated[
+    str,
+    _text("the name of a field such as Fencing-Token", _fence),
+    _schema("field name", "Fencing-Token", "[!-~]+"),
 ]
 Size = Annotated[
     int,

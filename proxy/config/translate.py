@@ -4,11 +4,12 @@ What lives here: one function a value, and the defaults that follow from other k
 that comes here has none of the mistakes that `combinations` looks for.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from proxy.config.model import Document, EtagSection, LimitsSection, LockSection, RouteSection, TimeoutsSection
-from proxy.config.settings import Settings, TlsFiles
+from proxy.config.settings import OnStoreFailure, Settings, TlsFiles
 from proxy.core.canonical import AsSent, CanonicalJson
 from proxy.core.minting import TagRules, UpstreamTag
 from proxy.core.preconditions import Absence, Policy, Require
@@ -26,6 +27,7 @@ from proxy.core.route import (
     Unmatched,
     shortest_write_lease,
 )
+from proxy.core.store_address import StoreAddress
 
 _ABSENCES: Final = {
     None: Absence.BY_METHOD,
@@ -41,7 +43,9 @@ def settings(document: Document, source: str, folder: Path) -> Settings:
         listen=document.listen,
         admin=document.admin,
         upstream=document.upstream,
-        store=document.store,
+        store=store(document, folder),
+        on_store_failure=OnStoreFailure(document.on_store_failure),
+        workers=document.workers,
         tag_key=document.tag_key,
         tls=tls_files(document, folder),
         trusted_peers=document.trusted_peers,
@@ -56,6 +60,15 @@ def tls_files(document: Document, folder: Path) -> TlsFiles | None:
     if document.tls is None:
         return None
     return TlsFiles(str(folder / document.tls.certificate), str(folder / document.tls.key))
+
+
+def store(document: Document, folder: Path) -> StoreAddress:
+    """Return where the store is, with the files that its address names."""
+    address = document.store
+    ca, certificate, key = (
+        None if name is None else str(folder / name) for name in (address.ca, address.certificate, address.key)
+    )
+    return replace(address, ca=ca, certificate=certificate, key=key)
 
 
 def route(section: RouteSection) -> Route:
@@ -75,6 +88,8 @@ def route(section: RouteSection) -> Route:
         timeouts=timeouts(section.timeouts),
         lock=_lock(section.lock, timeouts(section.timeouts)),
         unconditional_post=UnconditionalPost(section.unconditional_post),
+        trust=section.trust,
+        fence=section.fence,
     )
 
 

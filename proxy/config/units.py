@@ -47,6 +47,14 @@ def some_time(text: str) -> float:
     return seconds
 
 
+def within_an_hour(text: str) -> float:
+    """Return the seconds of a duration of at most an hour. Raised otherwise: `ValueError`."""
+    seconds = duration(text)
+    if seconds > _SECONDS["h"]:
+        raise ValueError(f"expected {DURATION}, and at most 1h")
+    return seconds
+
+
 def size(text: str) -> int:
     """Return the bytes of `512B`, `64KiB`, `8MiB` or `1GiB`. Raised when it is none of these, or zero: `ValueError`.
 

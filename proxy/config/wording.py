@@ -10,13 +10,15 @@ from typing import Any, Final
 
 from pydantic_core import ErrorDetails
 
-from proxy.config.environment import VARIABLES, refers
+from proxy.config.environment import SECRETS, VARIABLES, refers
 from proxy.config.mistakes import KeyPath, quoted
 from proxy.config.model import SECTIONS
 from proxy.config.scalars import TEXT_EXPECTED
 from proxy.config.yaml_source import Misread
 
-_SECRET: Final = ("tag_key",)
+_BARE_REFERENCE: Final = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{,20}://")
+_PLAIN_NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)")
 
 _OTHER_KINDS: Final = {type(None): "nothing", dict: "a mapping", tuple: "a list"}
 
@@ -26,6 +28,7 @@ _EXPECTED: Final = {
     "string_type": "expected text",
     "int_type": "expected a whole number in plain digits",
     "greater_than_equal": "expected at least {ge}",
+    "less_than_equal": "expected at most {le}",
     "literal_error": "expected {expected}",
     TEXT_EXPECTED: "expected {expected}",
 }
@@ -58,13 +61,21 @@ def _description(path: KeyPath) -> str | None:
 
 
 def _found(value: object, written: str | None, path: KeyPath) -> str:
-    if path == _SECRET:
-        return "a value (not shown)"
+    if path[0] in SECRETS:
+        return _hidden(value, written)
     if isinstance(value, Misread):
         return f"{_kind(value.value)}, which is how YAML reads a bare {value.text}"
     if isinstance(value, str) and written is not None and refers(written):
         return f"{quoted(written)}, and what it stands for does not fit"
     return _kind(value)
+
+
+def _hidden(value: object, written: str | None) -> str:
+    """Return what of a secret is no secret: the scheme of an address, or a reference and nothing else."""
+    if written is not None and _BARE_REFERENCE.fullmatch(written):
+        return f"{quoted(written)}, and what it stands for does not fit"
+    scheme = _SCHEME.match(value) if isinstance(value, str) else None
+    return "a value (not shown)" if scheme is None else f'"{scheme[0]}..." (not shown in full)'
 
 
 def _kind(value: object) -> str:
@@ -88,11 +99,11 @@ def _advice(error: ErrorDetails, written: str | None) -> str:
     value, kind = error["input"], error["type"]
     if kind == "literal_error":
         return _choice(value, str(error["ctx"]["expected"]), written)
-    if kind in {"string_type", TEXT_EXPECTED} and _bare(value) and error["loc"] != _SECRET:
+    if kind in {"string_type", TEXT_EXPECTED} and _bare(value) and error["loc"][0] not in SECRETS:
         return f"; to mean the text, write {quoted(written or str(value))} in quotes"
     if kind in {"string_type", TEXT_EXPECTED} and _bare(value):
         return "; to mean the text, put it in quotes"
-    if kind == "int_type" and isinstance(value, str) and value.isdecimal():
+    if kind == "int_type" and isinstance(value, str) and _PLAIN_NUMBER.fullmatch(value) and not refers(written or ""):
         return f"; write {value} without quotes"
     return ""
 

@@ -78,6 +78,14 @@ def test_the_write_lease_is_told_whole() -> None:
         ("etag: {ignore: []}", {}),
         ("state: '/b/{id}'", {}),
         ("state: /b", {}),
+        ("trust: 1s, state: '/b/{id}', fence: X-Fence", {}),
+        ("guard: 'off', trust: 0s, fence: null", {}),
+        (
+            "guard: 'off', trust: 1s, fence: X-Fence",
+            dict.fromkeys(
+                (("trust",), ("fence",)), 'this does nothing where guard is "off"; leave it out, or guard the route'
+            ),
+        ),
     ],
 )
 def test_keys_of_a_route_fit_together(keys: str, told: dict[KeyPath, str]) -> None:
@@ -152,6 +160,38 @@ def test_names_are_unique() -> None:
 def test_addresses_are_told_apart(lines: str, path: KeyPath | None) -> None:
     """Two listeners do not share a port, and the proxy does not forward to itself."""
     assert list(found(lines)) == ([] if path is None else [path])
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        ("workers: 1", False),
+        ("workers: 2", True),
+        ("workers: 2\nstore: memory://", True),
+        ("workers: 2\nstore: redis://h", False),
+        ("workers: 2\nstore: unix:/run/redis.sock\nlisten: unix:/run/a\non_store_failure: local", False),
+        ("on_store_failure: local", False),
+    ],
+)
+def test_processes_share_a_store(lines: str, told: bool) -> None:
+    """Two that keep their locks to themselves would lose updates; the sentence names what to write."""
+    sentence = (
+        "2 processes would not know of each other's writers in memory://; "
+        "name a store that they share, such as store: redis://127.0.0.1:6379"
+    )
+    assert found(lines) == ({("workers",): sentence} if told else {})
+
+
+def test_the_files_of_the_store_can_be_read(tmp_path: Path) -> None:
+    """As those of the listener; the sentence names the part of the address, the file and no password."""
+    (tmp_path / "a.pem").write_bytes(b"")
+    text = "store: rediss://:secret@h?ca={0}&certificate={0}&key={1}"
+    assert found(text.format("a.pem", "a.pem"), tmp_path) == {}
+    ((path, message),) = found(text.format("a.pem", "none.pem"), tmp_path).items()
+    assert path == ("store",)
+    assert message.startswith(f'key: the file "{str(tmp_path)[:50]}')
+    assert message.endswith("cannot be read: No such file or directory")
+    assert "secret" not in message
 
 
 def test_tls_files_can_be_read(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def test_variables_are_called_after_their_keys() -> None:
 
 def test_an_empty_variable_sets_nothing_and_an_empty_option_does() -> None:
     """Deployment tools write `X=` for what is not set; nobody writes an empty option by accident."""
-    assert environment.overrides({}, {"IFMATCH_TAG_KEY": "", "IFMATCH_TAG_KEY_FILE": ""}).values == {}
+    assert environment.overrides({}, {"IFMATCH_TAG_KEY": "", "IFMATCH_STORE_FILE": ""}).values == {}
     assert environment.overrides({"tag_key": ""}, {"IFMATCH_TAG_KEY": "x"}).values == {"tag_key": ""}
 
 
@@ -55,16 +55,35 @@ def test_an_option_without_a_key_is_an_error_of_the_program() -> None:
         environment.overrides({"upstreem": "x"}, {})
 
 
-def test_the_tag_key_can_stand_in_a_file(tmp_path: Path) -> None:
+def test_a_number_is_given_as_text() -> None:
+    """A variable and an option hold text; what is no number in plain digits stays text, which the model refuses."""
+    given = ["4", "0", "10", "04", "-1", "1.5", "4 ", "\xb2", "four", "9" * 10]
+    taken = [environment.overrides({"workers": text}, {}).values["workers"] for text in given]
+    assert taken == [4, 0, 10, *given[3:]]
+    assert environment.overrides({}, {"IFMATCH_WORKERS": "4"}).values == {"workers": 4}
+    assert environment.overrides({}, {"IFMATCH_TAG_KEY": "4"}).values == {"tag_key": "4"}
+
+
+secrets = pytest.mark.parametrize(("key", "variable"), environment.SECRETS.items())
+
+
+def test_files_of_secrets_are_called_after_their_keys() -> None:
+    """The variable of the key and _FILE behind it, as container images do."""
+    assert {key: f"{environment.VARIABLES[key]}_FILE" for key in environment.SECRETS} == environment.SECRETS
+
+
+@secrets
+def test_a_secret_can_stand_in_a_file(tmp_path: Path, key: str, variable: str) -> None:
     """The line end behind it is not part of it; a space is."""
     file = tmp_path / "key"
     file.write_text("secret \r\n", encoding="utf-8")
-    found = environment.overrides({}, {"IFMATCH_TAG_KEY_FILE": str(file)})
-    assert found.values == {"tag_key": "secret "}
-    assert found.origins == {"tag_key": "environment: IFMATCH_TAG_KEY_FILE"}
-    assert found.mistakes == []
+    found = environment.overrides({}, {variable: str(file)})
+    assert found.values == {key: "secret "}
+    assert found.origins == {key: f"environment: {variable}"}
+    assert (found.mistakes, found.unread) == ([], set())
 
 
+@secrets
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -73,27 +92,42 @@ def test_the_tag_key_can_stand_in_a_file(tmp_path: Path) -> None:
         (b"\n", "the file is empty"),
     ],
 )
-def test_a_key_file_that_holds_no_key_is_a_mistake(tmp_path: Path, content: bytes | None, message: str) -> None:
-    """A secret that was not mounted must not silently become the public key."""
+def test_a_file_that_holds_no_secret_is_a_mistake(
+    tmp_path: Path, key: str, variable: str, content: bytes | None, message: str
+) -> None:
+    """A secret that was not mounted must not silently become the public key, or a store that nobody shares."""
     file = tmp_path / "key"
     if content is not None:
         file.write_bytes(content)
-    found = environment.overrides({}, {"IFMATCH_TAG_KEY_FILE": str(file)})
-    assert [(mistake.path, mistake.message) for mistake in found.mistakes] == [(("tag_key",), message)]
+    found = environment.overrides({}, {variable: str(file)})
+    assert [(mistake.path, mistake.message) for mistake in found.mistakes] == [((key,), message)]
+    assert (found.values, found.unread) == ({key: None}, {(key,)})
 
 
-def test_two_tag_keys_are_a_mistake() -> None:
+@secrets
+def test_a_secret_given_twice_is_a_mistake(key: str, variable: str) -> None:
     """Which of them counts would be a guess."""
-    found = environment.overrides({}, {"IFMATCH_TAG_KEY": "x", "IFMATCH_TAG_KEY_FILE": "/none"})
+    other = environment.VARIABLES[key]
+    found = environment.overrides({}, {other: "x", variable: "/none"})
     assert [mistake.message for mistake in found.mistakes] == [
-        "IFMATCH_TAG_KEY and IFMATCH_TAG_KEY_FILE are both set; unset one of them"
+        f"{other} and {variable} are both set; unset one of them"
     ]
 
 
-def test_an_option_makes_the_key_file_irrelevant() -> None:
+@secrets
+def test_an_option_makes_the_file_of_a_secret_irrelevant(key: str, variable: str) -> None:
     """What is overridden is not looked at."""
-    found = environment.overrides({"tag_key": "x"}, {"IFMATCH_TAG_KEY_FILE": "/none"})
-    assert (found.values, found.mistakes) == ({"tag_key": "x"}, [])
+    found = environment.overrides({key: "x"}, {variable: "/none"})
+    assert (found.values, found.mistakes) == ({key: "x"}, [])
+
+
+@secrets
+def test_a_reference_in_a_secret_is_not_repeated(key: str, variable: str) -> None:
+    """What looks like a broken one may be part of a password."""
+    (mistake,) = environment.substitute({key: "redis://:${hunter-2"}, {}).mistakes
+    assert mistake.message == (
+        "found ${ and something else (not shown); expected ${NAME} or ${NAME:-default}; $${ stands for ${ itself"
+    )
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.config import ConfigurationError, Settings, TlsFiles, load
+from proxy.config import ConfigurationError, OnStoreFailure, Settings, TlsFiles, load
 from proxy.core.address import TcpAddress
 from proxy.core.preconditions import Require
 from proxy.core.route import Guard, Unmatched
+from proxy.core.store_address import MEMORY
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
@@ -114,7 +115,8 @@ def test_without_a_file_everything_is_guarded() -> None:
     assert settings.upstream.authority == "o:9000"
     assert (settings.routes.routes, settings.routes.unmatched) == ((), Unmatched.GUARD)
     assert (settings.listen, settings.admin) == (TcpAddress("127.0.0.1", 8080), TcpAddress("127.0.0.1", 9901))
-    assert (settings.store, settings.tag_key, settings.tls, settings.trusted_peers) == ("memory://", "", None, ())
+    assert (settings.store, settings.on_store_failure, settings.workers) == (MEMORY, OnStoreFailure.REFUSE, 1)
+    assert (settings.tag_key, settings.tls, settings.trusted_peers) == ("", None, ())
     assert (settings.drain, settings.source) == (20, "command line")
 
 
@@ -154,7 +156,7 @@ def test_what_is_overridden_is_not_looked_at(value: str) -> None:
 @pytest.mark.usefixtures("folder")
 def test_an_override_is_blamed_by_its_name() -> None:
     """Nobody is sent to a line of the file that says something else."""
-    told = problems("upstream: http://o", {"listen": "x", "admin": "y"}, {"IFMATCH_STORE": "redis://:pw@h"})
+    told = problems("upstream: http://o", {"listen": "x", "admin": "y"}, {"IFMATCH_STORE": "redis://:pw@h/x"})
     assert [problem.partition(" found")[0] for problem in told] == [
         "command line: --listen: listen:",
         "command line: --admin: admin:",
@@ -179,12 +181,52 @@ def test_a_file_says_everything() -> None:
     assert settings.routes.routes[0].guard is Guard.OFF
 
 
+@pytest.mark.usefixtures("folder")
+def test_a_fleet_is_told_by_variables() -> None:
+    """A deployment can take the file of one process and say the rest itself."""
+    Path("secret").write_text("redis://:pw@h/1\n", encoding="utf-8")
+    environ = {"IFMATCH_STORE_FILE": "secret", "IFMATCH_WORKERS": "4", "IFMATCH_ON_STORE_FAILURE": "local"}
+    settings = loaded("upstream: http://o\nstore: memory://", environ=environ)
+    assert (str(settings.store), settings.store.password) == ("redis://h:6379/1", "pw")
+    assert (settings.workers, settings.on_store_failure) == (4, OnStoreFailure.LOCAL)
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_store_that_was_not_mounted_is_told_once() -> None:
+    """Neither is the file's own store taken instead, nor is concluded that there is none."""
+    environ = {"IFMATCH_STORE_FILE": "none", "IFMATCH_WORKERS": "4"}
+    assert problems("upstream: http://o\nstore: redis://h", environ=environ) == [
+        "environment: IFMATCH_STORE_FILE: store: the file cannot be read: No such file or directory"
+    ]
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("environ", "told"),
+    [
+        ({"IFMATCH_WORKERS": "04"}, 'workers: found "04"; expected a whole number in plain digits'),
+        ({"IFMATCH_WORKERS": "65"}, "workers: found the number 65; expected at most 64"),
+        ({"IFMATCH_STORE_FILE": "secret"}, "store: found a value (not shown); expected memory://, "),
+        ({"IFMATCH_STORE": "rediss://:hunter2@h?ca=none"}, 'store: ca: the file "none" cannot be read: No such file'),
+        ({"IFMATCH_WORKERS": "2"}, "workers: 2 processes would not know of each other's writers in memory://; name"),
+    ],
+)
+def test_a_mistake_in_a_variable_names_it(environ: Mapping[str, str], told: str) -> None:
+    """And shows no password, be it all that the file of a secret holds."""
+    Path("secret").write_text("hunter2", encoding="utf-8")
+    (problem,) = problems("upstream: http://o", environ=environ)
+    assert problem.startswith(f"environment: {next(iter(environ))}: {told}")
+    assert "hunter2" not in problem
+
+
 def test_files_are_found_beside_the_configuration(folder: Path) -> None:
     """A relative name does not depend on where the program was started."""
     (folder / "etc").mkdir()
     (folder / "etc" / "pem").touch()
     (folder / "etc" / "c.yaml").write_text("upstream: http://o\ntls: {certificate: pem, key: pem}", encoding="utf-8")
-    assert load("etc/c.yaml", flags={}, environ={}).tls == TlsFiles("etc/pem", "etc/pem")
+    settings = load("etc/c.yaml", flags={"store": "rediss://h?ca=pem"}, environ={})
+    assert settings.tls == TlsFiles("etc/pem", "etc/pem")
+    assert settings.store.ca == "etc/pem"
 
 
 @pytest.mark.usefixtures("folder")

@@ -79,7 +79,18 @@ def test_the_full_file_means_the_defaults() -> None:
     """Loading every key gives what leaving it out gives."""
     full = load(str(FULL), flags={}, environ={})
     least = load(None, flags={"upstream": "http://127.0.0.1:9000", "unmatched": "relay"}, environ={})
-    for name in ("listen", "admin", "upstream", "store", "tag_key", "tls", "trusted_peers", "drain"):
+    for name in (
+        "listen",
+        "admin",
+        "upstream",
+        "store",
+        "on_store_failure",
+        "workers",
+        "tag_key",
+        "tls",
+        "trusted_peers",
+        "drain",
+    ):
         assert getattr(full, name) == getattr(least, name)
     assert full.routes.routes == (Route("/wiki/{id}", Template.parse("/wiki/{id}")),)
     assert full.routes.unmatched is least.routes.unmatched is Unmatched.RELAY

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from proxy.config.environment import TAG_KEY_FILE, VARIABLES
+from proxy.config.environment import SECRETS, VARIABLES
 from proxy.config.model import SECTIONS, Section
 from proxy.config.reference import BEGIN, END, table
 
@@ -34,11 +34,11 @@ def test_every_key_has_its_row() -> None:
 
 
 def test_every_variable_is_named() -> None:
-    """At its key, and the file of the tag key beside it."""
+    """At its key, and the variable of a file beside it where the value is a secret."""
     for key, variable in VARIABLES.items():
         (row,) = re.findall(rf"^\| `{key}` \|.*$", table(), re.MULTILINE)
         assert f"`{variable}`" in row
-    assert f"`{TAG_KEY_FILE}`" in table()
+        assert f"`{SECRETS.get(key, variable)}`" in row
 
 
 @pytest.mark.parametrize(
@@ -46,6 +46,8 @@ def test_every_variable_is_named() -> None:
     [
         '| `tag_key` | text | `""` |',
         "| `upstream` | origin | required |",
+        "| `store` | store | `memory://` | `IFMATCH_STORE`, `IFMATCH_STORE_FILE` |",
+        "| `workers` | number | `1` |",
         "| `tls` | mapping or `null` | `null` |",
         "| `routes` | list of routes | `[]` |",
         '| `guard` | `enforce`, `"off"` | `enforce` |',
@@ -53,6 +55,8 @@ def test_every_variable_is_named() -> None:
         "| `absent_status` | `412`, `404`, `forward` or `null` | `null` |",
         "| `timeouts.select` | duration | `5s` |",
         "| `lock.waiters` | number | `64` |",
+        "| `trust` | duration | `0s` |",
+        "| `fence` | field name or `null` | `null` |",
     ],
 )
 def test_values_and_defaults_are_written_as_in_a_file(start: str) -> None:

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from proxy.config import scalars
 from proxy.config.scalars import TEXT_EXPECTED
 from proxy.core.address import Origin, TcpAddress, UnixAddress
+from proxy.core.store_address import MEMORY, StoreAddress, Topology
 from proxy.core.template import Template
 
 TEXT_TYPES = {
@@ -23,8 +24,14 @@ TEXT_TYPES = {
     "pointer": scalars.Pointer,
     "peer": scalars.Peer,
     "file": scalars.File,
+    "fence": scalars.FenceField,
 }
-QUANTITIES = {"duration": scalars.Duration, "timeout": scalars.Timeout, "size": scalars.Size}
+QUANTITIES = {
+    "duration": scalars.Duration,
+    "timeout": scalars.Timeout,
+    "trust": scalars.Trust,
+    "size": scalars.Size,
+}
 
 
 def read(notation: Any, value: object) -> object:
@@ -48,7 +55,10 @@ def fault(notation: Any, value: object) -> tuple[str, str]:
         ("admin", "off", None),
         ("admin", ":1", TcpAddress("", 1)),
         ("upstream", "https://h", Origin(TcpAddress("h", 443), tls=True, authority="h")),
-        ("store", "memory://", "memory://"),
+        ("store", "memory://", MEMORY),
+        ("store", "redis://h", StoreAddress(Topology.SINGLE, (TcpAddress("h", 6379),))),
+        ("fence", "Fencing-Token", "Fencing-Token"),
+        ("fence", "X-Lease", "X-Lease"),
         ("path", "/wiki/{id}", Template.parse("/wiki/{id}")),
         ("name", "GET /a {b}", "GET /a {b}"),
         ("method", "M-SEARCH", "M-SEARCH"),
@@ -70,12 +80,8 @@ def test_text_means_something(notation: str, text: str, meaning: object) -> None
     [
         ("listen", "off", "the port is missing"),
         ("upstream", "h:80", "expected http://host[:port]"),
-        ("store", "redis://h", "only memory:// is available in this version"),
-        ("store", "rediss://h", "only memory:// is available in this version"),
-        ("store", "redis+sentinel://h", "only memory:// is available in this version"),
-        ("store", "redis+cluster://h", "only memory:// is available in this version"),
-        ("store", "unix:///run/redis.sock", "only memory:// is available in this version"),
-        ("store", "memory://x", "only memory:// is available in this version"),
+        ("store", "http://h", "expected memory://, redis://, "),
+        ("store", "memory://x", "expected memory:// and nothing behind it"),
         ("path", "wiki", "it must begin with '/'"),
         ("path", "/{a}/{a}", "more than once"),
         ("name", "", "expected a name"),
@@ -93,6 +99,11 @@ def test_text_means_something(notation: str, text: str, meaning: object) -> None
         ("peer", "10.0.0.0/33", "expected an IP address or a network"),
         ("peer", "", "expected an IP address or a network"),
         ("file", "", "expected the name of a file"),
+        ("file", "a\0", "expected the name of a file"),
+        ("fence", "", "expected the name of a field"),
+        ("fence", "X Y", "expected the name of a field"),
+        ("fence", "X-Y:", "expected the name of a field"),
+        ("fence", "caf\u00e9", "expected the name of a field"),
     ],
 )
 def test_other_text_is_refused(notation: str, text: str, message: str) -> None:
@@ -120,6 +131,8 @@ def test_only_text_is_read_as_text(notation: str, value: object) -> None:
         ("size", 1048576, "write 1MiB"),
         ("duration", -1, "expected a duration"),
         ("timeout", "0s", "more than zero"),
+        ("trust", 1, "write 1s"),
+        ("trust", "60.001m", "at most 1h"),
         ("duration", True, "expected a duration"),
         ("duration", None, "expected a duration"),
         ("size", (), "expected a size"),
@@ -136,3 +149,26 @@ def test_a_duration_may_be_zero_and_a_timeout_not() -> None:
     """Draining may be switched off; a step that may take no time would always fail."""
     assert read(scalars.Duration, "0s") == 0
     assert read(scalars.Timeout, "1ms") == 0.001
+
+
+def test_trust_lasts_an_hour_at_most() -> None:
+    """None at all is the default; what is remembered for longer is no current state."""
+    assert [read(scalars.Trust, text) for text in ("0s", "1h")] == [0, 3600]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("Connection", "Keep-Alive", "Proxy-Connection", "TE", "Trailer", "Upgrade"),
+        *("Transfer-Encoding", "Content-Length", "Content-Type", "content-range", "Content-Anything"),
+        *("If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range", "Range", "ETag"),
+        *("Host", "Via", "Forwarded", "X-Forwarded-For", "Authorization", "Proxy-Authorization", "Cookie", "Accept"),
+        *("X-HTTP-Method-Override", "X-Original-URL", "Script-Name", "If_Match", "HOST", "Fencing_Token"),
+    ],
+)
+def test_a_fence_takes_no_other_field_s_place(name: str) -> None:
+    """What frames, routes, authorizes or conditions a request is not overwritten, in any spelling of its name."""
+    assert fault(scalars.FenceField, name) == (
+        "value_error",
+        "this field has a meaning of its own; take another, such as Fencing-Token",
+    )

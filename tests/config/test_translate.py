@@ -1,15 +1,18 @@
 """From keys to routes of the core."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from proxy.config.model import Document, RouteSection
-from proxy.config.translate import route, route_name
+from proxy.config.settings import OnStoreFailure
+from proxy.config.translate import route, route_name, settings, store
 from proxy.core.canonical import CanonicalJson
 from proxy.core.minting import TagRules, UpstreamTag
 from proxy.core.preconditions import Absence, Policy, Require
 from proxy.core.route import Guard, Limits, LockRules, Query, Route, TagOnWrite, Timeouts, UnconditionalPost
+from proxy.core.store_address import MEMORY, parse_store
 from proxy.core.template import Template
 
 PATH = "/a/{id}"
@@ -57,6 +60,8 @@ def test_defaults_are_those_of_the_core() -> None:
             LockRules(wait=1, read=6, write=40, waiters=3),
         ),
         ({"unconditional_post": "lock"}, "unconditional_post", UnconditionalPost.LOCK),
+        ({"trust": "1.5s"}, "trust", 1.5),
+        ({"fence": "X-Fence"}, "fence", "X-Fence"),
     ],
 )
 def test_each_key_arrives(keys: dict[str, Any], attribute: str, value: object) -> None:
@@ -77,6 +82,28 @@ def test_leases_follow_the_time_outs() -> None:
 def test_a_route_without_a_name_gets_one(keys: dict[str, Any], name: str) -> None:
     """Routes for different methods of one path are told apart."""
     assert route_name(RouteSection.model_validate({"path": PATH, **keys})) == name
+
+
+def document(**keys: Any) -> Document:
+    """Return a document of keys as they stand in a file."""
+    return Document.model_validate({"upstream": "http://o", **keys})
+
+
+def test_the_store_and_what_goes_with_it_arrive() -> None:
+    """The defaults are one process and no writes without the store."""
+    least = settings(document(), "f", Path())
+    assert (least.store, least.on_store_failure, least.workers) == (MEMORY, OnStoreFailure.REFUSE, 1)
+    fleet = settings(document(store="redis://:p@h", on_store_failure="local", workers=4), "f", Path())
+    assert (str(fleet.store), fleet.store.password) == ("redis://h:6379", "p")
+    assert (fleet.on_store_failure, fleet.workers) == (OnStoreFailure.LOCAL, 4)
+
+
+def test_the_files_of_the_store_start_at_the_configuration() -> None:
+    """An absolute name stays as it is, and what is not named stays so."""
+    text = "rediss://h?{}"
+    assert store(document(store=text.format("ca=a")), Path("etc")) == parse_store(text.format("ca=etc/a"))
+    both = store(document(store=text.format("certificate=/c&key=k")), Path("etc"))
+    assert both == parse_store(text.format("certificate=/c&key=etc/k"))
 
 
 def test_every_route_key_is_translated() -> None:

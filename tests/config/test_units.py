@@ -48,6 +48,13 @@ def test_some_time_is_more_than_none() -> None:
         units.some_time("0s")
 
 
+def test_an_hour_is_the_most_and_nothing_is_enough() -> None:
+    """What lies between is any duration."""
+    assert [units.within_an_hour(text) for text in ("0s", "1.5s", "60m")] == [0, 1.5, 3600]
+    with pytest.raises(ValueError, match="at most 1h"):
+        units.within_an_hour("3601s")
+
+
 @pytest.mark.parametrize(("text", "count"), [("1B", 1), ("64KiB", 65536), ("8MiB", 8388608), ("1GiB", 1073741824)])
 def test_a_size_is_a_number_and_a_unit(text: str, count: int) -> None:
     """Units count in steps of 1024."""

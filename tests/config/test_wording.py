@@ -27,7 +27,9 @@ def in_route(line: str) -> str:
         ("Require: none", "unknown key; did you mean require?"),
         ("inject: off", "unknown key"),
         ("accept_tags: strict", "unknown key"),
-        ("trust: 1s", "unknown key"),
+        ("trusted: 1s", "unknown key; did you mean trust?"),
+        ("trust: 61m", 'found "61m"; expected a duration such as 250ms, 5s or 1m, and at most 1h'),
+        ("fence: Host", 'found "Host"; this field has a meaning of its own; take another, such as Fencing-Token'),
         ("timeouts: {selct: 1s}", "unknown key; did you mean select?"),
         ("timeouts: {conect: 1s}", "unknown key; did you mean connect?"),
         ("guard: of", "found \"of\"; expected 'enforce' or 'off'; did you mean 'off'?"),
@@ -73,6 +75,7 @@ def in_route(line: str) -> str:
         ("lock: 5s", 'found "5s"; expected a mapping of keys'),
         ("lock: {waiters: 0}", "found the number 0; expected at least 1"),
         ("lock: {waiters: '8'}", 'found "8"; expected a whole number in plain digits; write 8 without quotes'),
+        ("lock: {waiters: '08'}", 'found "08"; expected a whole number in plain digits'),
         ("lock: {waiters: 1.5}", "found the number 1.5; expected a whole number in plain digits"),
         (
             "lock: {waiters: 010}",
@@ -118,10 +121,63 @@ def test_the_tag_key_is_never_repeated(value: str) -> None:
     assert "0123" not in sentence
 
 
-def test_a_password_in_an_address_is_not_repeated() -> None:
-    """The scheme is enough to find the line."""
-    (sentence,) = said("store: redis://:secret@host/0")
-    assert sentence == 'found "redis://..." (not shown in full); only memory:// is available in this version'
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ("redis://:secret@host/x", '"redis://..." (not shown in full); expected the database'),
+        ("redis://:secret", '"redis://..." (not shown in full); expected a host'),
+        ("redis://:secret#@host", '"redis://..." (not shown in full); expected no fragment'),
+        ("REDIS+x://secret", '"REDIS+x://..." (not shown in full); expected memory://, '),
+        ("host:secret", "a value (not shown); expected memory://, "),
+        ("secret", "a value (not shown); expected memory://, "),
+        ("0123", "a value (not shown); expected a store such as memory:// or redis://host; to mean the text, put"),
+        ("[secret]", "a value (not shown); expected a store such as memory:// or redis://host"),
+    ],
+)
+def test_a_password_in_an_address_is_not_repeated(value: str, found: str) -> None:
+    """The scheme is enough to find the line, also where the password is all that was given."""
+    (sentence,) = said(f"store: {value}")
+    assert sentence.startswith(f"found {found}")
+    assert "secret" not in sentence
+    assert "0123" not in sentence
+
+
+@pytest.mark.parametrize(
+    ("written", "found"),
+    [
+        ("${X}", '"${X}", and what it stands for does not fit'),
+        ("redis://:${X}", '"redis://..." (not shown in full)'),
+        ("${X:-secret}", '"redis://..." (not shown in full)'),
+    ],
+)
+def test_what_an_address_stands_for_is_not_repeated(written: str, found: str) -> None:
+    """A variable is named where it is all that stands in the file, so that one knows where to look."""
+    tree = parse(f"store: '{written}'", "f")
+    (mistake,) = validate({"upstream": "http://o", "store": "redis://:secret"}, tree.spots, set()).mistakes
+    assert mistake.message.startswith(f"found {found}; expected a host name")
+
+
+@pytest.mark.parametrize(
+    ("value", "sentence"),
+    [
+        ("0", "found the number 0; expected at least 1"),
+        ("65", "found the number 65; expected at most 64"),
+        ("'4'", 'found "4"; expected a whole number in plain digits; write 4 without quotes'),
+        ("auto", 'found "auto"; expected a whole number in plain digits'),
+    ],
+)
+def test_a_number_has_its_limits(value: str, sentence: str) -> None:
+    """Both are told, and that quotes make text of a number."""
+    assert said(f"workers: {value}") == [sentence]
+
+
+def test_a_variable_in_the_file_is_no_number() -> None:
+    """There are no quotes to leave out of what is already written without them."""
+    tree = parse("workers: ${X}", "f")
+    (mistake,) = validate({"upstream": "http://o", "workers": "4"}, tree.spots, set()).mistakes
+    assert (
+        mistake.message == 'found "${X}", and what it stands for does not fit; expected a whole number in plain digits'
+    )
 
 
 def test_what_a_variable_held_is_not_repeated() -> None:
