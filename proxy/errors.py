@@ -119,7 +119,7 @@ class OutcomeUnknown(UpstreamFailure):
 
 
 class StoreFailure(Failure):
-    """The lock cannot be had now. `retry_after` is in whole seconds."""
+    """The lock cannot be had now, for want of its store where no subclass says more. `retry_after`: whole seconds."""
 
     source = Source.STORE
 
@@ -134,6 +134,10 @@ class ResourceBusy(StoreFailure):
 
 class LeaseLost(StoreFailure):
     """The lease lapsed before the write was sent; it was not sent (503)."""
+
+
+class Quarantined(StoreFailure):
+    """The store lost its memory of locks, or was replaced: nothing is written until what may be under way is over."""
 
 
 class ShuttingDown(StoreFailure):

@@ -4,15 +4,16 @@ The contract is in the docstrings; `proxy.adapters` fulfils it and one contract 
 Nothing here has behaviour. Times are seconds, sizes are bytes.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
 
 from proxy.core.fields import Fields
 from proxy.core.message import Request
 from proxy.core.minting import Validator
+from proxy.core.moment import Moment
 
 
 class Purpose(Enum):
@@ -92,11 +93,14 @@ class Reply(Protocol):
 InterimListener = Callable[[int, Fields], None]
 """Called with the status and fields of each interim (1xx) response but 100 and 101."""
 
+LastCheck = Callable[[], Awaitable[None]]
+"""Awaited when a request could be sent and nothing of it was."""
+
 
 class Upstream(Protocol):
     """The origin server."""
 
-    async def send(
+    async def send(  # noqa: PLR0913 - each says something else about one exchange
         self,
         request: Request,
         content: Content | None,
@@ -104,11 +108,13 @@ class Upstream(Protocol):
         purpose: Purpose,
         budget: Budget,
         interim: InterimListener | None = None,
+        check: LastCheck | None = None,
     ) -> Reply:
         """Send the request and return its reply once the final head has arrived.
 
         The target, field case, order and repeated lines go out as they are; framing fields are made here. No
-        redirect is followed, no cookie kept, no content decoded.
+        redirect is followed, no cookie kept, no content decoded. `check` is awaited once the connection stands, right
+        before the first byte; what it raises is raised here, and nothing was sent then.
 
         Raised: `errors.NotSent` when no byte of the request left; `errors.Unanswered` when something left and no
         final head came back.
@@ -138,10 +144,18 @@ class Lease(Protocol):
         """A number greater than that of every earlier lease of this resource."""
         ...
 
-    async def confirm(self) -> None:
-        """Prove that the lease is still held and re-arm it for the write phase.
+    @property
+    def waited(self) -> bool:
+        """Tell whether somebody else held the resource when it was asked for."""
+        ...
 
-        Raised when it lapsed: `errors.LeaseLost`. Nothing may be sent then.
+    async def confirm(self) -> None:
+        """Prove that the lease is still held and re-arm it for the write phase. May be called again, at little cost.
+
+        From now on nothing is remembered of the resource that was selected before this lease ends.
+
+        Raised when it lapsed: `errors.LeaseLost`; when that cannot be known: `errors.StoreFailure`. Nothing may be
+        sent then.
         """
         ...
 
@@ -156,25 +170,35 @@ class ResourceLock(Protocol):
     def hold(self, key: str, terms: LeaseTerms) -> AbstractAsyncContextManager[Lease]:
         """Wait in first-come order, hold the resource `key`, release it on leaving unless abandoned.
 
-        Raised on entering, when the wait or the queue exceeds `terms`: `errors.ResourceBusy`. A cancelled waiter
-        leaves the queue. Leaving never raises (invariant I8).
+        Raised on entering, when the wait or the queue exceeds `terms`: `errors.ResourceBusy`; when the lock cannot be
+        had for want of a store: `errors.StoreFailure`. A cancelled waiter leaves the queue. Leaving never raises
+        (invariant I8).
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """The outcome of a selection. `current` is None where there was no representation. `began` is a stamp."""
+    """The outcome of a selection that began then. `current` is None where there was no representation.
+
+    `fields` are those that a 304 repeats (RFC 9110 15.4.5). `firm` is False where a cache between us and the origin
+    server may have answered: that one tells that something has changed, and answers nothing.
+    """
 
     current: Validator | None
-    began: int
+    began: Moment
+    fields: Fields = field(default_factory=Fields)
+    firm: bool = True
 
 
 class StateStore(Protocol):
-    """What the proxy remembers of selections. It may forget anything at any time; it never permits a write (I2)."""
+    """What the proxy remembers of selections. It may forget anything at any time; it never permits a write (I2).
 
-    def stamp(self) -> int:
-        """Return a number greater than every one returned before: the order of events, not a time."""
+    The write phase of a lease forgets by itself (`Lease.confirm`). Nothing here raises.
+    """
+
+    def now(self) -> Moment:
+        """Return the present moment, as replicas that share the store can compare it."""
         ...
 
     async def recall(self, key: str, selector: bytes) -> Remembered | None:
@@ -182,7 +206,14 @@ class StateStore(Protocol):
         ...
 
     async def remember(self, key: str, selector: bytes, remembered: Remembered) -> None:
-        """Keep a selection, unless a later one is kept or `key` was forgotten after this one began."""
+        """Keep a selection, unless a later one is kept or `key` was forgotten after this one began.
+
+        On return whoever shares the store can recall it.
+        """
+        ...
+
+    def mention(self, key: str, selector: bytes, remembered: Remembered, *, again: float) -> None:
+        """Keep a selection when convenient, and not at all if the same was kept in the last `again` seconds."""
         ...
 
     async def forget(self, key: str) -> None:

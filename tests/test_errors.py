@@ -14,7 +14,7 @@ CLIENT = {
     *("Misdirected", "ContentTooLarge", "ReceiveTimeout", "ClientGone", "LoopDetected"),
 }
 UPSTREAM = {"UpstreamFailure", "NotSent", "Unanswered", "Unverifiable", "OutcomeUnknown"}
-STORE = {"StoreFailure", "ResourceBusy", "LeaseLost"}
+STORE = {"StoreFailure", "ResourceBusy", "LeaseLost", "Quarantined"}
 SELF = {"Failure", "ShuttingDown"}
 
 

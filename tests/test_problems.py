@@ -21,6 +21,8 @@ FAILURES = [
 ]
 REFUSALS: list[Refusal] = [
     PreconditionFailed(Reason.STALE, TAG),
+    PreconditionFailed(Reason.ANOTHER_RESOURCE, TAG),
+    PreconditionFailed(Reason.NEVER_MINTED, TAG),
     PreconditionFailed(Reason.WEAK, TAG),
     PreconditionFailed(Reason.ABSENT, None),
     PreconditionFailed(Reason.EXISTS, TAG),
@@ -61,6 +63,7 @@ def _members(response: Response) -> dict[str, Any]:
         (errors.OutcomeUnknown("x", timed_out=True), 504, "outcome-unknown"),
         (errors.ResourceBusy("x"), 503, "resource-busy"),
         (errors.LeaseLost("x"), 503, "lease-lost"),
+        (errors.Quarantined("x"), 503, "quarantined"),
         (errors.ShuttingDown("x"), 503, "shutting-down"),
         (errors.StoreFailure("x"), 503, "store-unavailable"),
         (Failure("x"), 500, "internal-error"),
@@ -134,6 +137,22 @@ def test_a_refusal_names_its_reason(refusal: Refusal) -> None:
     document = _members(problems.of_refusal(refusal, 428))
     assert document["reason"] == refusal.reason.value
     assert document["outcome"] == "not-applied"
+
+
+def test_each_reason_to_refuse_a_tag_has_its_own_sentence() -> None:
+    """A stale tag, one of another resource and one never given out ask for different things to be looked at."""
+    reasons = (Reason.STALE, Reason.ANOTHER_RESOURCE, Reason.NEVER_MINTED, Reason.WEAK)
+    documents = [_members(problems.of_refusal(PreconditionFailed(reason, TAG), 428)) for reason in reasons]
+    assert {document["type"] for document in documents} == {"urn:ifmatch:problem:precondition-failed"}
+    assert len({document["detail"] for document in documents}) == len(reasons)
+
+
+@pytest.mark.parametrize("kind", [errors.StoreFailure, errors.Quarantined, errors.LeaseLost])
+def test_a_store_that_cannot_be_used_is_not_the_clients_fault(kind: type[errors.StoreFailure]) -> None:
+    """503 with the time to come back, and nothing was forwarded: the same request may simply be sent again."""
+    response = problems.of_failure(kind("x", retry_after=35))
+    assert (response.status, response.fields.get("retry-after")) == (503, "35")
+    assert _members(response)["outcome"] == "not-applied"
 
 
 def test_412_names_the_current_tag() -> None:

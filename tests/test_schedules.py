@@ -8,30 +8,39 @@ import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
+from proxy.adapters.memory import MemoryState
+from proxy.adapters.memory.lock import MemoryLease
 from proxy.core.message import Request, Response
 from proxy.core.minting import Validator
+from proxy.core.moment import SOMETIME
 from proxy.core.representation import Representation
 from proxy.core.route import LockRules, Match, TagOnWrite
-from proxy.core.verdict import PreconditionFailed, Reason
+from proxy.core.verdict import Perform, PreconditionFailed, Reason
 from proxy.errors import LeaseLost, OutcomeUnknown
 from proxy.gateway import Answer, Gateway
 from proxy.gateway.exchange import Selection, Write
 from proxy.ports import Journal, Lease, Remembered, Step
+from tests.support.memories import ForgedState, HoardingState
 from tests.support.stepping import Stage, explore
-from tests.support.world import START, TYPE, ForgedState, GatewayClass, World, build
+from tests.support.world import START, TYPE, GatewayClass, World, build
 
 PAUSE = LockRules().read + 0.1
 """Longer than a lease in its read phase, shorter than one in its write phase."""
+TRUST = 3600.0
+"""Longer than any schedule takes."""
 
 
 class FreeLease:
     """A lease of nothing."""
 
     fence = 0
+    waited = True
 
     async def confirm(self) -> None:
         pass
@@ -55,7 +64,8 @@ class WithoutSelect(Gateway):
         self, request: Request, match: Match, journal: Journal, *, revalidate: bool, step: Step = Step.SELECT
     ) -> Selection:
         seen = Response(200, TYPE, START)
-        return Selection(Representation(seen), self._minter.mint(match.tag_key, seen, match.route.rules), None)
+        validator = self._minter.mint(match.tag_key, seen, match.route.rules)
+        return Selection(Representation(seen), validator, None, b"", SOMETIME, revalidated=True)
 
 
 class WithoutConfirm(Gateway):
@@ -65,11 +75,19 @@ class WithoutConfirm(Gateway):
         pass
 
 
+class WithoutLastCheck(Gateway):
+    """Asks whether the lease still holds before it connects, and not when the connection stands."""
+
+    async def confirm(self, write: Write, lease: Lease) -> None:
+        if isinstance(lease, MemoryLease) and not lease.writing:
+            await super().confirm(write, lease)
+
+
 class Unabandonable:
     """A lease that is released whatever became of the write."""
 
     def __init__(self, lease: Lease) -> None:
-        self.fence = lease.fence
+        self.fence, self.waited = lease.fence, lease.waited
         self.confirm = lease.confirm
 
     def abandon(self) -> None:
@@ -116,6 +134,18 @@ def lease_expires(gateway: GatewayClass) -> World:
     return world
 
 
+def connecting_outlasts_the_lease(gateway: GatewayClass) -> World:
+    """While a writer connects, more time passes than any lease lasts, and its lease is one that lapses by itself."""
+    world = same_tag(gateway)
+
+    def outlast() -> None:
+        world.lock.lapse()
+        world.stage.loop.advance(LockRules().write + 0.1)
+
+    world.stage.event("a long connecting", outlast, lambda: world.origin.connecting > 0)
+    return world
+
+
 def outcome_unknown(gateway: GatewayClass) -> World:
     """The first writer gets no answer, and the origin server applies its write at any later moment."""
     world = build(gateway, unanswered=frozenset({"w1"}))
@@ -143,6 +173,7 @@ SCENARIOS = [
     same_tag_with_tags_returned,
     one_unconditional,
     lease_expires,
+    connecting_outlasts_the_lease,
     outcome_unknown,
     cancelled,
     cancelled_unconditional,
@@ -152,17 +183,21 @@ MUTANTS = [
     (WithoutLock, one_unconditional),
     (WithoutSelect, same_tag),
     (WithoutConfirm, lease_expires),
+    (WithoutLastCheck, connecting_outlasts_the_lease),
     (WithoutAbandon, outcome_unknown),
     (WithoutAbandon, cancelled),
 ]
 
 
-def worlds(scenario: Callable[[GatewayClass], World], gateway: GatewayClass) -> list[World]:
-    """Return the world after each schedule of the scenario."""
+Part = TypeVar("Part")
+
+
+def worlds(scenario: Callable[[Part], World], part: Part) -> list[World]:
+    """Return the world after each schedule of the scenario, with that gateway, or whatever part it takes."""
     made: list[World] = []
 
     def fresh() -> Stage:
-        made.append(scenario(gateway))
+        made.append(scenario(part))
         return made[-1].stage
 
     assert all(explore(fresh))
@@ -192,7 +227,7 @@ def test_answers_are_honest(scenario: Callable[[GatewayClass], World]) -> None:
 
 @pytest.mark.parametrize(("mutant", "scenario"), MUTANTS)
 def test_each_part_of_the_guard_is_needed(mutant: GatewayClass, scenario: Callable[[GatewayClass], World]) -> None:
-    """With the lock, the re-fetch, the confirm or the abandon taken out, some schedule loses an update."""
+    """With the lock, the re-fetch, the confirm, its last time or the abandon taken out, some update gets lost."""
     assert any(world.lost() for world in worlds(scenario, mutant))
 
 
@@ -217,16 +252,164 @@ def test_a_writer_after_an_unknown_outcome_is_decided_by_the_truth() -> None:
             assert world.succeeded() == ["w2"]
 
 
-@pytest.mark.parametrize("current", [START, b"forged"])
-def test_a_forged_memory_never_permits(current: bytes) -> None:
-    """I2, G4: whatever the store claims to remember, a stale tag is refused and only a selection lets a write by."""
-    forged = Remembered(Validator(build().tag(current), None, minted=True), began=10**9)
-    world = build(make_state=lambda: ForgedState(forged))
-    world.origin.state = b"newer"
-    world.writer("w1", b"1", base=START)
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_fences_rise_along_the_writes(scenario: Callable[[GatewayClass], World]) -> None:
+    """In the order in which the origin server applies writes their fences rise, so that it can refuse a late one."""
+    for world in worlds(scenario, Gateway):
+        fences = [line.fence for line in world.origin.log]
+        assert all(fences)
+        assert all(earlier < later for earlier, later in pairwise(fences)), world.stage.trace
+
+
+def claimed(content: bytes | None) -> Callable[[], ForgedState]:
+    """Return what makes a memory that claims that content, or its absence, of everything."""
+    validator = None if content is None else Validator(build().tag(content), None, minted=True)
+    return lambda: ForgedState(Remembered(validator, SOMETIME))
+
+
+MEMORIES: dict[str, Callable[[], MemoryState]] = {
+    "flushed": lambda: ForgedState(None),
+    "poisoned with the state that writers name": claimed(START),
+    "poisoned with the state that is current": claimed(b"newer"),
+    "forged": claimed(b"forged"),
+    "forged absence": claimed(None),
+    "hoarding": HoardingState,
+}
+in_any_memory = pytest.mark.parametrize("memory", MEMORIES.values(), ids=MEMORIES)
+with_any_trust = pytest.mark.parametrize("trust", [0.0, TRUST])
+
+
+@in_any_memory
+@with_any_trust
+def test_a_forged_memory_never_permits(memory: Callable[[], MemoryState], trust: float) -> None:
+    """I2, G4: whatever the store claims to remember, and however it is trusted, a stale tag is refused."""
+
+    def scenario(_: GatewayClass) -> World:
+        world = build(make_state=memory, trust=trust)
+        world.origin.state = b"newer"
+        world.writer("w1", b"1")
+        world.writer("w2", b"2")
+        return world
+
+    for world in worlds(scenario, Gateway):
+        assert world.succeeded() == []
+        assert world.origin.log == []
+        assert all(isinstance(answer, Answer) for answer in world.answers.values())
+
+
+@in_any_memory
+@with_any_trust
+def test_a_forged_memory_only_refuses(memory: Callable[[], MemoryState], trust: float) -> None:
+    """I2, G4: beside it, of two writers of one tag who is not refused was permitted by the truth."""
+
+    def scenario(_: GatewayClass) -> World:
+        world = build(make_state=memory, trust=trust)
+        world.writer("w1", b"1")
+        world.writer("w2", b"2")
+        return world
+
+    for world in worlds(scenario, Gateway):
+        assert world.lost() == []
+        assert sorted(line.writer for line in world.origin.log) == sorted(world.succeeded())
+        verdicts = [answer.verdict for answer in world.answers.values() if isinstance(answer, Answer)]
+        assert len(verdicts) == 2
+        assert {type(verdict) for verdict in verdicts} <= {Perform, PreconditionFailed}
+        assert not any(verdict == Perform(Reason.NO_CONDITIONS) for verdict in verdicts)
+
+
+@in_any_memory
+@with_any_trust
+def test_a_forged_memory_shows_nothing(memory: Callable[[], MemoryState], trust: float) -> None:
+    """G4: all that a reader can get from it is a 304 where it is trusted; content is always the origin server's."""
+
+    def scenario(_: GatewayClass) -> World:
+        world = build(make_state=memory, trust=trust)
+        world.origin.state = b"newer"
+        world.reader("r1", base=START)
+        return world
+
+    for world in worlds(scenario, Gateway):
+        deceived = trust > 0 and memory is MEMORIES["poisoned with the state that writers name"]
+        assert [shown.status for shown in world.shown] == [200, 304 if deceived else 200]
+        assert all(shown.content == b"newer" for shown in world.shown if shown.status == 200)
+
+
+def written_while_trusted(make_state: Callable[[], MemoryState]) -> World:
+    """A writer, and a reader who looks and then asks whether what was there at first is still current."""
+    world = build(make_state=make_state, trust=TRUST)
+    world.writer("w1", b"1")
+    world.reader("r1")
+    return world
+
+
+def written_late_while_trusted(make_state: Callable[[], MemoryState]) -> World:
+    """The same, but the writer gets no answer and its write is applied at any later moment."""
+    world = build(make_state=make_state, trust=TRUST, unanswered=frozenset({"w1"}))
+    world.writer("w1", b"1")
+    world.reader("r1")
+    return world
+
+
+def cancelled_while_trusted(make_state: Callable[[], MemoryState]) -> World:
+    """The same, but the writer is cancelled at any of its awaits."""
+    world = build(make_state=make_state, trust=TRUST)
+    world.writer("w1", b"1")
+    world.cancelling("w1")
+    world.reader("r1")
+    return world
+
+
+class OnlyAfterwards(MemoryState):
+    """A memory that forgets when a write has ended, and keeps what is read meanwhile."""
+
+    def suspend(self, key: str) -> None:
+        pass
+
+
+class OnlyMeanwhile(MemoryState):
+    """A memory that keeps nothing during a write, but afterwards what began before its end."""
+
+    def resume(self, key: str) -> None:
+        self._suspended.discard(key)
+
+
+TRUSTED = [written_while_trusted, written_late_while_trusted, cancelled_while_trusted]
+
+
+@pytest.mark.parametrize("scenario", TRUSTED)
+def test_what_is_written_through_us_is_never_hidden_by_trust(
+    scenario: Callable[[Callable[[], MemoryState]], World],
+) -> None:
+    """Where all writers go through us no 304 from memory is late: what it confirms was current while it was asked."""
+    played = worlds(scenario, MemoryState)
+    assert any(shown.status == 304 for world in played for shown in world.shown)
+    assert [world.stage.trace for world in played if world.stale()] == []
+
+
+@pytest.mark.parametrize(
+    ("memory", "scenario"),
+    [
+        (HoardingState, written_while_trusted),
+        (HoardingState, written_late_while_trusted),
+        (OnlyAfterwards, written_while_trusted),
+        (OnlyAfterwards, written_late_while_trusted),
+        (OnlyMeanwhile, written_while_trusted),
+    ],
+)
+def test_each_part_of_forgetting_is_needed(
+    memory: Callable[[], MemoryState], scenario: Callable[[Callable[[], MemoryState]], World]
+) -> None:
+    """Without forgetting during a write, or of what began before its end, some reader is told what is no more."""
+    assert any(world.stale() for world in worlds(scenario, memory))
+
+
+def test_a_trusted_304_costs_the_origin_nothing() -> None:
+    """A reader whom nobody disturbs asks the origin server once, however often it looks."""
+    world = build(trust=TRUST)
+    world.reader("r1", looks=10)
     world.stage.run([])
-    assert world.succeeded() == []
-    assert world.origin.log == []
+    assert [shown.status for shown in world.shown] == [200, *[304] * 9]
+    assert world.origin.selects == 1
 
 
 def test_the_documented_table_is_what_was_counted() -> None:

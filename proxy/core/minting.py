@@ -7,7 +7,7 @@ all; the caller has checked that it is complete and 200.
 
 import json
 import re
-from base64 import urlsafe_b64encode
+from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
@@ -24,9 +24,11 @@ PUBLIC_SECRET: Final = "ifmatch public tag key"  # noqa: S105 - the key of those
 """Stands in for an empty secret: whoever knows a content can then compute its tag, and the reverse by guessing."""
 
 _DIGEST_SIZE: Final = 16
+_MARK_SIZE: Final = 4
 _KEY_SIZE: Final = 64
 _PERSON_KEY: Final = b"ifmatch key 1"
-_PERSON_TAG: Final = b"ifmatch tag 1"
+_PERSON_TAG: Final = b"ifmatch tag 2"
+_PERSON_MARK: Final = b"ifmatch mark 1"
 
 # parameter = ";" OWS [ token "=" ( token / quoted-string ) ] OWS, RFC 9110 §5.6.6, and a little more
 _PARAMETER: Final = re.compile(
@@ -44,6 +46,17 @@ class UpstreamTag(Enum):
     """Any well-formed tag is kept. A weak one never satisfies If-Match (RFC 9110 §13.1.1)."""
     REPLACE = "replace"
     """None is kept."""
+
+
+class Provenance(Enum):
+    """Where an entity tag comes from, as far as the tag itself shows."""
+
+    RESOURCE = "resource"
+    """Minted with this secret for this resource."""
+    ELSEWHERE = "elsewhere"
+    """Minted with this secret for another resource."""
+    UNKNOWN = "unknown"
+    """Not minted with this secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +81,11 @@ class Validator:
 
 
 class Minter:
-    """Mints tags with one secret. Replicas that share it mint the same tag for the same content."""
+    """Mints tags with one secret. Replicas that share it mint the same tag for the same content.
+
+    A tag is a digest of the state and two marks of 4 bytes that prove, without any memory, that this secret made it,
+    and that it did so for this resource. They explain a refusal; no decision rests on them.
+    """
 
     __slots__ = ("_key",)
 
@@ -85,6 +102,27 @@ class Minter:
             return Validator(kept, modified, minted=False)
         return Validator(self._minted(key, response, rules.canonical), modified, minted=True)
 
+    def provenance(self, key: str, tag: EntityTag) -> Provenance:
+        """Say whether a tag was minted here, and for the resource `key`; by chance one in 2**32 others looks so."""
+        try:
+            spelled = b64decode(tag.opaque, b"-_", validate=True)
+        except ValueError:
+            return Provenance.UNKNOWN
+        digest, marks = spelled[:_DIGEST_SIZE], spelled[_DIGEST_SIZE:]
+        if not marks or marks[:_MARK_SIZE] != self._mark(digest, b""):
+            return Provenance.UNKNOWN
+        return Provenance.RESOURCE if marks == self._marks(digest, key) else Provenance.ELSEWHERE
+
+    def derived(self, purpose: bytes) -> bytes:
+        """Return a key for something else that replicas must share: 32 bytes that tell nothing of the secret."""
+        return blake2b(purpose, digest_size=32, key=self._key, person=b"ifmatch derived").digest()
+
+    def _marks(self, digest: bytes, key: str) -> bytes:
+        return self._mark(digest, b"") + self._mark(digest, key.encode())
+
+    def _mark(self, digest: bytes, key: bytes) -> bytes:
+        return blake2b(digest + key, digest_size=_MARK_SIZE, key=self._key, person=_PERSON_MARK).digest()
+
     def _minted(self, key: str, response: Response, canonical: Canonical) -> EntityTag:
         media_type = response.fields.get("content-type") or ""
         coding = _content_coding(response.fields)
@@ -98,14 +136,15 @@ class Minter:
             _normalised_list(response.fields.get("content-language")).encode(),
             coding.encode(),  # different codings need different strong tags: RFC 9110 §8.8.3.3
         )
-        return EntityTag(self._digest(parts))
+        digest = self._digest(parts)
+        return EntityTag(urlsafe_b64encode(digest + self._marks(digest, key)).decode())
 
-    def _digest(self, parts: Iterable[bytes]) -> str:
+    def _digest(self, parts: Iterable[bytes]) -> bytes:
         digest = blake2b(digest_size=_DIGEST_SIZE, key=self._key, person=_PERSON_TAG)
         for part in parts:
             digest.update(len(part).to_bytes(8, "big"))  # without lengths, "ab" + "c" would equal "a" + "bc"
             digest.update(part)
-        return urlsafe_b64encode(digest.digest()).rstrip(b"=").decode()
+        return digest.digest()
 
 
 def kept_tag(fields: Fields, policy: UpstreamTag) -> EntityTag | None:

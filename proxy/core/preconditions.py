@@ -103,6 +103,11 @@ class Preconditions:
         return not (self.if_match is None and self.if_none_match is None and self.if_unmodified_since is None)
 
     @property
+    def decisive(self) -> bool:
+        """Tell whether a condition is present that may decide about a request of any method."""
+        return self.conditional or self.if_modified_since is not None
+
+    @property
     def guarding(self) -> bool:
         """Tell whether a lost update is guarded against: the request names a state, or demands that there is none."""
         return self.if_match is not None or self.if_none_match is ANY

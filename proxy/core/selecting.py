@@ -56,9 +56,13 @@ def selector(request: Request) -> bytes:
     return digest.digest()
 
 
-def write(request: Request) -> Request:
-    """Return the request as it is forwarded: without the preconditions that were evaluated here (I6)."""
-    return request.with_fields(request.fields.without(CONDITIONAL_FIELDS))
+def write(request: Request, *, fence_field: str | None = None) -> Request:
+    """Return the request as it is forwarded: without the preconditions that were evaluated here (I6).
+
+    Nor with a fence that its client made up, in the field where the origin server looks for one.
+    """
+    fence = frozenset() if fence_field is None else frozenset({fence_field.lower()})
+    return request.with_fields(request.fields.without(CONDITIONAL_FIELDS | fence))
 
 
 def _selecting(fields: Fields) -> Fields:

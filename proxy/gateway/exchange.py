@@ -9,6 +9,7 @@ from enum import Enum
 from proxy.core.entity_tag import ANY
 from proxy.core.message import Request, Response
 from proxy.core.minting import Validator
+from proxy.core.moment import Moment
 from proxy.core.preconditions import Preconditions, Require
 from proxy.core.representation import Selected
 from proxy.core.route import Match
@@ -52,11 +53,18 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What the origin server showed. `validator` is that of a representation, `rest` content that was not read."""
+    """What the origin server showed. `validator` is that of a representation, `rest` content that was not read.
+
+    `selector` is what another request must equal for this one to speak for it, `began` when the origin was asked;
+    `revalidated`: no cache on the way there answered.
+    """
 
     selected: Selected
     validator: Validator | None
     rest: Reply | None
+    selector: bytes
+    began: Moment
+    revalidated: bool
 
     async def aclose(self) -> None:
         """Let go of what was not read."""
@@ -66,13 +74,13 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """An unsafe request on a guarded resource. `arrived` is the stamp of its arrival."""
+    """An unsafe request on a guarded resource. `arrived` is when it was received whole."""
 
     request: Request
     content: ReceivedContent
     match: Match
     conditions: Preconditions
-    arrived: int
+    arrived: Moment
     journal: Journal
 
     @property

@@ -1,15 +1,18 @@
 """What a request goes through that changes nothing here: it is identified, relayed, or answered from a selection.
 
-`select` is also the step in which a write learns the current state; `proxy.gateway.writing` adds the guard around it.
+`presume` answers by what is remembered where a route trusts that. `select` is also the step in which a write learns the
+current state; `proxy.gateway.writing` adds the guard around it.
 """
+
+from dataclasses import replace
 
 from proxy.core import preconditions, presenting, selecting
 from proxy.core.message import Request, Response
-from proxy.core.minting import Minter
+from proxy.core.minting import Minter, Provenance, Validator
 from proxy.core.preconditions import Preconditions, Require
 from proxy.core.representation import Opacity, Opaque, Representation, Selected, classify, comparable
 from proxy.core.route import Guard, Match, Route, Routes, Timeouts, UnconditionalPost, Unmatched
-from proxy.core.verdict import NotModified, PreconditionFailed
+from proxy.core.verdict import NotModified, PreconditionFailed, Reason, Verdict
 from proxy.errors import Unanswered
 from proxy.gateway.exchange import Answer, Kind, Plan, Selection, matched, unknown
 from proxy.ports import (
@@ -25,6 +28,9 @@ from proxy.ports import (
     Step,
     Upstream,
 )
+
+KNOWN = 1800.0
+"""Seconds for which an unchanged tag is not mentioned to the store again."""
 
 
 class Reading:
@@ -60,7 +66,7 @@ class Reading:
         timeouts = Timeouts() if route is None else route.timeouts
         budget = Budget(timeouts.connect, timeouts.relay)
         if route is not None and route.guard is Guard.ENFORCE:
-            request = selecting.write(request)  # its conditions may name tags of ours (I6)
+            request = selecting.write(request, fence_field=route.fence)  # its conditions may name tags of ours (I6)
         with journal.step(Step.RELAY):
             try:
                 reply = await self._upstream.send(
@@ -68,6 +74,8 @@ class Reading:
                 )
             except Unanswered as failure:
                 raise failure if request.safe else unknown(failure) from failure
+            finally:
+                await self._forget(request, planned)
         journal.note(upstream_status=reply.status)
         response = Response(reply.status, reply.fields)
         if route is not None and route.guard is Guard.ENFORCE:
@@ -79,7 +87,10 @@ class Reading:
         match = matched(planned)
         rules = match.route.rules
         conditions = Preconditions.parse(request.fields)
-        selection = await self.select(request, match, journal, revalidate=False)
+        trusted = await self.presume(request, match, conditions, journal)
+        if trusted is not None:
+            return trusted
+        selection = await self.select(request, match, journal, revalidate=match.route.trust > 0)
         selected = selection.selected
         if not isinstance(selected, Representation) or selection.validator is None:
             if _asks_for_a_part(request, selected):
@@ -88,55 +99,110 @@ class Reading:
             return Answer(None, presenting.untagged(selected.response, rules), selection.rest)
         verdict = preconditions.evaluate(request.method, conditions, selection.validator)
         whole = presenting.tagged(selected.response, selection.validator, rules)
+        self._state.mention(
+            match.lock_key, selection.selector, remembered(match, selection), again=match.route.trust or KNOWN
+        )
         if isinstance(verdict, NotModified):
             return Answer(verdict, presenting.not_modified(whole))
         if isinstance(verdict, PreconditionFailed):
-            return Answer(verdict, None)
+            return Answer(self.explained(match, conditions, verdict), None)
         return Answer(verdict, presenting.ranged(request, conditions, whole, selection.validator))
+
+    async def presume(
+        self, request: Request, match: Match, conditions: Preconditions, journal: Journal
+    ) -> Answer | None:
+        """Answer 304 or 412 by what is remembered, where the route trusts it; None where the origin has to be asked."""
+        if not (match.route.trust and conditions.decisive):
+            return None
+        known = await self.recall(request, match, journal)
+        if known is None or self._state.now().since(known.began) > match.route.trust:
+            return None
+        if known.current is None and request.safe:
+            return None
+        verdict = preconditions.evaluate(request.method, conditions, known.current, match.route.policy)
+        if isinstance(verdict, NotModified):
+            age = int(self._state.now().since(known.began))
+            return Answer(verdict, Response(304, known.fields.replacing("Age", str(age))))
+        if isinstance(verdict, PreconditionFailed):
+            return Answer(self.explained(match, conditions, verdict), None)
+        return None
+
+    async def recall(self, request: Request, match: Match, journal: Journal) -> Remembered | None:
+        """Return what is remembered for a request like this, of what the origin server itself showed."""
+        asked = selecting.selection(request, match.state_target, revalidate=True)
+        with journal.step(Step.RECALL):
+            known = await self._state.recall(match.lock_key, speaks_for(match, asked))
+        return known if known is not None and known.firm else None
 
     async def select(
         self, request: Request, match: Match, journal: Journal, *, revalidate: bool, step: Step = Step.SELECT
     ) -> Selection:
-        """Ask the origin server for the current state, mint its validator, remember it."""
+        """Ask the origin server for the current state and mint its validator.
+
+        Without `revalidate` a cache between us and the origin server may answer.
+        """
         asked = selecting.selection(request, match.state_target, revalidate=revalidate)
         timeouts = match.route.timeouts
-        began = self._state.stamp()
+        began = self._state.now()
         with journal.step(step):
             budget = Budget(timeouts.connect, timeouts.select)
             reply = await self._upstream.send(asked, None, purpose=Purpose.SELECT, budget=budget)
             journal.note(upstream_status=reply.status)
             try:
-                selection = await self._read(reply, match)
-                if revalidate:  # else a cache between us and the origin server may have answered with an old state
-                    await self.remember(match, speaks_for(match, asked), selection, began)
+                selected, validator, rest = await self._read(reply, match)
             except BaseException:
                 await reply.aclose()
                 raise
-        return selection
+        return Selection(selected, validator, rest, speaks_for(match, asked), began, revalidate)
 
-    async def remember(self, match: Match, selector: bytes, selection: Selection, began: int) -> None:
-        """Keep what was selected, for refusals only."""
-        if not isinstance(selection.selected, Opaque):
-            await self._state.remember(match.lock_key, selector, Remembered(selection.validator, began))
+    def explained(self, match: Match, conditions: Preconditions, verdict: Verdict) -> Verdict:
+        """Say more precisely why If-Match names no current tag, as far as the tags themselves show it."""
+        if not isinstance(verdict, PreconditionFailed) or verdict.reason is not Reason.STALE:
+            return verdict
+        if verdict.current is None or not isinstance(conditions.if_match, tuple):
+            return verdict
+        key = match.tag_key
+        if self._minter.provenance(key, verdict.current) is not Provenance.RESOURCE:
+            return verdict  # the origin server's own tags tell nothing of where they come from
+        found = {self._minter.provenance(key, tag) for tag in conditions.if_match}
+        if Provenance.RESOURCE in found:
+            return verdict
+        return replace(
+            verdict, reason=Reason.ANOTHER_RESOURCE if Provenance.ELSEWHERE in found else Reason.NEVER_MINTED
+        )
 
-    async def _read(self, reply: Reply, match: Match) -> Selection:
+    async def _forget(self, request: Request, planned: Plan) -> None:
+        """Forget what an unsafe request that goes by the lock may have changed."""
+        if planned.match is not None and not request.safe and planned.match.route.guard is Guard.ENFORCE:
+            await self._state.forget(planned.match.lock_key)
+
+    async def _read(self, reply: Reply, match: Match) -> tuple[Selected, Validator | None, Reply | None]:
         """Read the content where its head promises a representation, and mint."""
         head = Response(reply.status, reply.fields)
         if not comparable(reply.status, reply.fields):
-            return Selection(classify(head, whole=False), None, reply)
+            return classify(head, whole=False), None, reply
         content = await reply.read(match.route.limits.mint)
         if content is None:
-            return Selection(classify(head, whole=False), None, reply)
+            return classify(head, whole=False), None, reply
         await reply.aclose()
         response = Response(reply.status, reply.fields, content)
         validator = self._minter.mint(match.tag_key, response, match.route.rules)
-        return Selection(classify(response, whole=True), validator, None)
+        return classify(response, whole=True), validator, None
 
 
 def _asks_for_a_part(request: Request, selected: Selected) -> bool:
     """Tell whether the origin server can be asked for a part of what is too large to mint, and of no other version."""
     too_large = isinstance(selected, Opaque) and selected.why is Opacity.TOO_LARGE
     return too_large and "range" in request.fields and "if-range" not in request.fields
+
+
+def remembered(match: Match, selection: Selection) -> Remembered:
+    """Return what is worth remembering of a selection of a representation or its absence."""
+    firm = selection.revalidated
+    if selection.validator is None:
+        return Remembered(None, selection.began, firm=firm)
+    whole = presenting.tagged(selection.selected.response, selection.validator, match.route.rules)
+    return Remembered(selection.validator, selection.began, presenting.not_modified(whole).fields, firm)
 
 
 def speaks_for(match: Match, asked: Request) -> bytes:

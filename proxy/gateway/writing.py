@@ -7,6 +7,7 @@ through every interleaving. It decides; it writes no HTTP of its own but the fie
 
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
+from functools import partial
 from hashlib import blake2b
 
 from proxy.core import preconditions, presenting, selecting
@@ -26,9 +27,9 @@ from proxy.core.verdict import (
     Refusal,
     Verdict,
 )
-from proxy.errors import Failure, NotSent, Outcome, Unanswered, Unverifiable
+from proxy.errors import Failure, NotSent, Outcome, StoreFailure, Unanswered, Unverifiable
 from proxy.gateway.exchange import Answer, Plan, Selection, Write, matched, unknown
-from proxy.gateway.reading import Reading, speaks_for
+from proxy.gateway.reading import Reading, remembered
 from proxy.ports import Budget, Journal, Lease, LeaseTerms, Purpose, ReceivedContent, Reply, Step
 
 DIGEST_SIZE = 32
@@ -44,13 +45,16 @@ class Gateway(Reading):
     async def guard(self, request: Request, content: ReceivedContent, plan: Plan, journal: Journal) -> Answer:
         """Let a write through only if its preconditions hold now, while nobody else writes (I1)."""
         conditions = Preconditions.parse(request.fields)
-        write = Write(request, content, matched(plan), conditions, self._state.stamp(), journal)
+        write = Write(request, content, matched(plan), conditions, self._state.now(), journal)
         refusal = self.require(write.match, conditions, journal)
         if refusal is not None:
             return _refused(write.match, refusal)
+        presumed = await self.presume(request, write.match, conditions, journal)
+        if presumed is not None:
+            return presumed
         async with self.hold(write) as lease:
             if write.depends_on_state:
-                refusal = await self.recall(write)
+                refusal = await self.reconsider(write, lease)
                 if refusal is not None:
                     return _refused(write.match, refusal)
                 selection = await self.select(request, write.match, journal, revalidate=True)
@@ -58,9 +62,9 @@ class Gateway(Reading):
                 if not isinstance(verdict, Perform):
                     return await self.decline(write, verdict, selection)
                 await selection.aclose()
-                forwarded = _forwarded(write, selection.validator)
+                forwarded = _forwarded(write, selection.validator, lease)
             else:
-                verdict, forwarded = Perform(Reason.NO_CONDITIONS), selecting.write(request)
+                verdict, forwarded = Perform(Reason.NO_CONDITIONS), _forwarded(write, None, lease)
             await self.confirm(write, lease)
             response = await self.perform(write, forwarded, lease)
             tag = await self.settle(write, response)
@@ -94,14 +98,15 @@ class Gateway(Reading):
                 waiting.close()
                 yield lease
 
-    async def recall(self, write: Write) -> Refusal | None:
-        """Refuse by a selection that began after the request arrived, if one is remembered. It never permits (I2)."""
-        asked = selecting.selection(write.request, write.match.state_target, revalidate=True)
-        with write.journal.step(Step.RECALL):
-            remembered = await self._state.recall(write.match.lock_key, speaks_for(write.match, asked))
-        if remembered is None or remembered.began <= write.arrived:
+    async def reconsider(self, write: Write, lease: Lease) -> Refusal | None:
+        """Refuse by a selection that began after the request arrived, if one is remembered. It never permits (I2).
+
+        Who held the resource meanwhile may have left one; nobody else can have.
+        """
+        known = await self.recall(write.request, write.match, write.journal) if lease.waited else None
+        if known is None or not known.began.after(write.arrived):
             return None
-        verdict = _evaluate(write, remembered.current)
+        verdict = self._evaluated(write, known.current)
         return verdict if isinstance(verdict, (PreconditionFailed, PreconditionRequired)) else None
 
     def evaluate(self, write: Write, selection: Selection) -> Verdict:
@@ -109,12 +114,14 @@ class Gateway(Reading):
         with write.journal.step(Step.EVALUATE):
             if isinstance(selection.selected, Opaque):
                 return Indeterminate(Reason.UNVERIFIABLE)
-            return _evaluate(write, selection.validator)
+            return self._evaluated(write, selection.validator)
 
     async def decline(self, write: Write, verdict: Verdict, selection: Selection) -> Answer:
         """Answer a write that is not performed: a refusal, or the origin server's own answer to the selection (I7)."""
         selected = selection.selected
         status = selected.response.status
+        if not isinstance(selected, Opaque):
+            await self._state.remember(write.match.lock_key, selection.selector, remembered(write.match, selection))
         if isinstance(selected, Opaque) and not selected.why.relayed:
             await selection.aclose()
             detail = (
@@ -134,14 +141,23 @@ class Gateway(Reading):
             await lease.confirm()
 
     async def perform(self, write: Write, request: Request, lease: Lease) -> Response:
-        """Forward the write, once, and read its whole answer; abandon the lease where it decides nothing (I4)."""
+        """Forward the write, once, and read its whole answer; abandon the lease where it decides nothing (I4).
+
+        Once the connection stands the lease is confirmed again: opening it may have taken its time.
+        """
         timeouts = write.match.route.timeouts
         with write.journal.step(Step.PERFORM):
             try:
                 budget = Budget(timeouts.connect, timeouts.perform)
-                reply = await self._upstream.send(request, write.content, purpose=Purpose.PERFORM, budget=budget)
+                reply = await self._upstream.send(
+                    request,
+                    write.content,
+                    purpose=Purpose.PERFORM,
+                    budget=budget,
+                    check=partial(self.confirm, write, lease),
+                )
                 response = await self._collect(reply, write)
-            except NotSent:
+            except (NotSent, StoreFailure):
                 raise
             except Unanswered as failure:
                 lease.abandon()
@@ -156,20 +172,23 @@ class Gateway(Reading):
         return response
 
     async def settle(self, write: Write, response: Response) -> EntityTag | None:
-        """Forget the old state and, where the route asks, return the new one's tag, selected under the lease (I11).
+        """Return the new state's tag where the route asks for it, selected under the lease (I11).
 
         The write is done: whatever fails here takes nothing from its answer.
         """
         may_say = presenting.statement(write.match.route, write.request.method, response.status)
+        if may_say is Statement.NOTHING:
+            return None
         try:
-            await self._state.forget(write.match.lock_key)
-            if may_say is Statement.NOTHING:
-                return None
             selection = await self.select(write.request, write.match, write.journal, revalidate=True, step=Step.SETTLE)
             await selection.aclose()
         except Failure:
             return None
         return _tag_to_say(may_say, write, selection)
+
+    def _evaluated(self, write: Write, current: Validator | None) -> Verdict:
+        verdict = preconditions.evaluate(write.request.method, write.conditions, current, write.match.route.policy)
+        return self.explained(write.match, write.conditions, verdict)
 
     async def _collect(self, reply: Reply, write: Write) -> Response:
         """Read the whole answer to a write: only a complete one says that it is over."""
@@ -184,17 +203,16 @@ class Gateway(Reading):
         return Response(reply.status, reply.fields, content)
 
 
-def _evaluate(write: Write, current: Validator | None) -> Verdict:
-    return preconditions.evaluate(write.request.method, write.conditions, current, write.match.route.policy)
-
-
-def _forwarded(write: Write, current: Validator | None) -> Request:
+def _forwarded(write: Write, current: Validator | None, lease: Lease) -> Request:
     """Return the write as it is forwarded: with its preconditions only where they name its target's tag, not of ours.
 
-    An origin server that enforces those knows of writers that go past us; one that does not takes no harm (I6).
+    An origin server that enforces those knows of writers that go past us; one that does not takes no harm (I6). The
+    fence goes along where the route says so.
     """
-    own = current is not None and not current.minted and write.match.route.state is None
-    return write.request if own else selecting.write(write.request)
+    field, state = write.match.route.fence, write.match.route.state
+    own = current is not None and not current.minted and state is None
+    request = write.request if own else selecting.write(write.request)
+    return request if field is None else request.with_fields(request.fields.replacing(field, str(lease.fence)))
 
 
 def _refused(match: Match, verdict: Verdict) -> Answer:

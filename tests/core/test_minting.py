@@ -1,16 +1,17 @@
 """Minting: which tag speaks for a representation, and what makes it another tag."""
 
 import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from proxy.core.canonical import AsSent, CanonicalJson
 from proxy.core.entity_tag import EntityTag
 from proxy.core.fields import Fields
 from proxy.core.message import Response
-from proxy.core.minting import PUBLIC_SECRET, Minter, TagRules, UpstreamTag, Validator, kept_tag
+from proxy.core.minting import PUBLIC_SECRET, Minter, Provenance, TagRules, UpstreamTag, Validator, kept_tag
 
 SECRET = "a secret of the tests"
 REPLACE = TagRules(upstream=UpstreamTag.REPLACE)
@@ -45,17 +46,17 @@ fields = st.lists(
     st.text(), st.text(st.characters(max_codepoint=255)), fields, st.binary(), st.sampled_from([REPLACE, JSON_RULES])
 )
 def test_minted_tags_look_alike(secret: str, key: str, lines: Fields, content: bytes, rules: TagRules) -> None:
-    """Whatever the origin server sends, minting does not raise, and a minted tag is strong, of 22 base64url letters."""
+    """Whatever the origin server sends, minting does not raise, and a minted tag is strong, of 32 base64url letters."""
     validator = Minter(secret).mint(key, Response(200, lines, content), rules)
     if validator.minted:
-        assert re.fullmatch(r'"[A-Za-z0-9_-]{22}"', str(validator.tag))
+        assert re.fullmatch(r'"[A-Za-z0-9_-]{32}"', str(validator.tag))
 
 
 def test_tags_survive_a_release() -> None:
     """The tag of a content is the same in every process and release; changing this line changes every client's tags."""
-    content = b'{"b": 2, "a": 1}'
-    assert tag(content, secret="", content_type="application/json") == "KNJGaFNJI0sg1QnYwpvaIQ"
-    assert tag(content, secret="", content_type="application/json", rules=JSON_RULES) == "4cBBbX0amqBlklasdFF6jQ"
+    content, as_json = b'{"b": 2, "a": 1}', {"content_type": "application/json"}
+    assert tag(content, secret="", **as_json) == "bz9b4bbexu9pbJZXfpc5kscF-bbATO4s"
+    assert tag(content, secret="", rules=JSON_RULES, **as_json) == "iMpIsp_cflCd3qblzcz_v6RuO_Bx_Vcb"
 
 
 @pytest.mark.parametrize(
@@ -211,3 +212,85 @@ def test_minted_says_whose_tag(etag: str, policy: UpstreamTag, minted: bool) -> 
     validator = Minter(SECRET).mint("/a", response(etag=etag), rules)
     assert validator.minted is minted
     assert not minted or validator == Minter(SECRET).mint("/a", response(), rules)
+
+
+keys = st.text(st.characters(max_codepoint=255))
+MINTED = EntityTag(tag())
+
+
+@given(keys, keys, st.binary(), st.text(), st.sampled_from([REPLACE, JSON_RULES]))
+def test_a_minted_tag_shows_where_it_comes_from(
+    key: str, another: str, content: bytes, secret: str, rules: TagRules
+) -> None:
+    """Of every tag minted here it is known, without any memory, whether it was for this resource or for another."""
+    assume(key != another)
+    minter = Minter(secret)
+    minted = minter.mint(key, response(content), rules).tag
+    assert minter.provenance(key, minted) is Provenance.RESOURCE
+    assert minter.provenance(another, minted) is Provenance.ELSEWHERE
+
+
+@given(keys, st.text(st.characters(min_codepoint=0x21, max_codepoint=255, exclude_characters='"\x7f')))
+def test_what_was_not_minted_is_told_apart(key: str, opaque: str) -> None:
+    """Whatever a client or an origin server makes up, it was not minted here, and asking never raises."""
+    assert Minter(SECRET).provenance(key, EntityTag(opaque)) is Provenance.UNKNOWN
+
+
+@given(keys, st.binary(min_size=24, max_size=24))
+def test_a_tag_of_the_right_length_is_not_thereby_ours(key: str, guessed: bytes) -> None:
+    """The form of a tag proves nothing."""
+    assert Minter(SECRET).provenance(key, EntityTag(urlsafe_b64encode(guessed).decode())) is Provenance.UNKNOWN
+
+
+@pytest.mark.parametrize(("one", "other"), [(SECRET, "another"), (SECRET, ""), ("", SECRET)])
+def test_another_secrets_tags_are_unknown(one: str, other: str) -> None:
+    """Who changes the secret, or has another than the replica that minted, has never seen these tags."""
+    minted = Minter(one).mint("/a", response(), TagRules()).tag
+    assert Minter(other).provenance("/a", minted) is Provenance.UNKNOWN
+
+
+@pytest.mark.parametrize("position", range(24))
+def test_a_changed_tag_is_not_ours(position: int) -> None:
+    """No byte of the digest or of the first mark can be changed; a change in the second makes it another resource's."""
+    changed = bytearray(urlsafe_b64decode(MINTED.opaque))
+    changed[position] ^= 1
+    expected = Provenance.UNKNOWN if position < 20 else Provenance.ELSEWHERE
+    assert Minter(SECRET).provenance("/a", EntityTag(urlsafe_b64encode(changed).decode())) is expected
+
+
+@pytest.mark.parametrize(
+    ("opaque", "expected"),
+    [
+        (MINTED.opaque[:-4], Provenance.ELSEWHERE),
+        (MINTED.opaque[:-8], Provenance.UNKNOWN),
+        (MINTED.opaque + "AAAA", Provenance.ELSEWHERE),
+        (MINTED.opaque[:-1], Provenance.UNKNOWN),
+        (f"{MINTED.opaque}-gzip", Provenance.UNKNOWN),
+        ("", Provenance.UNKNOWN),
+    ],
+)
+def test_a_cut_or_lengthened_tag_is_not_this_resources(opaque: str, expected: Provenance) -> None:
+    """Only all 32 characters speak for the resource."""
+    assert Minter(SECRET).provenance("/a", EntityTag(opaque)) is expected
+
+
+def test_a_weak_tag_has_the_provenance_of_its_opaque_part() -> None:
+    """Whoever weakened it on the way, it was minted here."""
+    assert Minter(SECRET).provenance("/a", EntityTag(MINTED.opaque, weak=True)) is Provenance.RESOURCE
+
+
+def test_the_content_does_not_show_in_the_provenance() -> None:
+    """Tags of one resource under different rules and of different content are all its own."""
+    minter = Minter(SECRET)
+    for rules in (REPLACE, JSON_RULES):
+        for content in (b"{}", b"{ }", b""):
+            minted = minter.mint("/a", response(content, content_type="application/json"), rules).tag
+            assert minter.provenance("/a", minted) is Provenance.RESOURCE
+
+
+def test_derived_keys() -> None:
+    """Replicas with one secret derive one key for a purpose; another purpose or secret has another, none the secret."""
+    one = Minter(SECRET).derived(b"a")
+    assert one == Minter(SECRET).derived(b"a")
+    assert len({one, Minter(SECRET).derived(b"b"), Minter("another").derived(b"a"), Minter("").derived(b"a")}) == 4
+    assert len(one) == 32

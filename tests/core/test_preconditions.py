@@ -171,6 +171,7 @@ def test_what_applies_to_writes_and_what_guards_them(
     """Three fields apply to writes; only a named state, or the demand that there be none, prevents a lost update."""
     assert conditions.conditional is conditional
     assert conditions.guarding is guarding
+    assert conditions.decisive is (conditional or conditions.if_modified_since is not None)
 
 
 # ---------------------------------------------------------------------------------------------------------- evaluating
@@ -479,4 +480,14 @@ def test_a_write_that_is_not_conditional_meets_no_condition(
 ) -> None:
     """What `conditional` calls free of conditions is performed without one."""
     if not conditions.conditional:
+        assert evaluate(method, conditions, current) == UNCONDITIONAL
+
+
+@LAW
+@given(st.sampled_from([*READS, *WRITES]), conditions_drawn, st.none() | validators)
+def test_what_is_not_decisive_decides_nothing(
+    method: str, conditions: Preconditions, current: Validator | None
+) -> None:
+    """Whatever the state, no request of any method is refused or answered 304 for what `decisive` does not see."""
+    if not conditions.decisive:
         assert evaluate(method, conditions, current) == UNCONDITIONAL

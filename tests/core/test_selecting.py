@@ -77,3 +77,11 @@ def test_a_write_is_forwarded_without_its_conditions() -> None:
     request = put(("If-Match", '"a"'), ("X-A", "1"), ("If-Unmodified-Since", "x"), ("Content-Type", "a/b"))
     assert list(write(request).fields) == [("X-A", "1"), ("Content-Type", "a/b")]
     assert "if-match" in request.fields
+
+
+@pytest.mark.parametrize("name", ["Fencing-Token", "fencing-token", "FENCING-TOKEN"])
+def test_a_write_is_forwarded_without_its_clients_fence(name: str) -> None:
+    """A fence that a client made up is dropped in any case, each line of it; without a fence field nothing is."""
+    request = put(("X-A", "1"), (name, "9"), ("If-Match", '"a"'), (name.swapcase(), "8"))
+    assert list(write(request, fence_field="Fencing-Token").fields) == [("X-A", "1")]
+    assert write(request).fields.get("fencing-token") == "9, 8"

@@ -33,6 +33,8 @@ def test_the_names_of_the_reasons_are_stable() -> None:
         "no-conditions",
         "holds",
         "stale",
+        "another-resource",
+        "never-minted",
         "weak",
         "absent",
         "exists",

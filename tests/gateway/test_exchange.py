@@ -2,6 +2,7 @@
 
 import pytest
 
+from proxy.core.moment import SOMETIME
 from proxy.core.preconditions import Preconditions
 from proxy.errors import Unanswered
 from proxy.gateway.exchange import Kind, Plan, Write, matched, unknown
@@ -30,7 +31,7 @@ def test_what_a_write_asks_of_the_state(
     rig = Rig(answering(Canned()))
     asked = request("PUT", "/wiki/1", *([line] if line else []))
     conditions = Preconditions.parse(asked.fields)
-    write = Write(asked, Text(b""), matched(rig.gateway.identify(asked)), conditions, 1, SilentJournal())
+    write = Write(asked, Text(b""), matched(rig.gateway.identify(asked)), conditions, SOMETIME, SilentJournal())
     assert (write.depends_on_state, write.exclusive) == (depends, exclusive)
 
 

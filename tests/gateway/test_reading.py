@@ -1,17 +1,21 @@
 """What a request goes through that changes nothing: identified, relayed, or answered from a selection."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import pytest
 
+from proxy.core import entity_tag
 from proxy.core.canonical import CanonicalJson
 from proxy.core.minting import TagRules, UpstreamTag
 from proxy.core.preconditions import Policy, Require
-from proxy.core.route import Guard, Limits, Route, UnconditionalPost, Unmatched
+from proxy.core.route import Guard, Limits, Route, Routes, TagOnWrite, UnconditionalPost, Unmatched
 from proxy.core.template import Template
-from proxy.core.verdict import NotModified, PreconditionFailed
+from proxy.core.verdict import NotModified, Perform, PreconditionFailed, Reason
 from proxy.errors import Outcome, OutcomeUnknown, Unanswered
-from proxy.gateway import Kind
+from proxy.gateway import Answer, Kind
+from tests.support.memories import ClockedState
 from tests.support.scripted import TEXT, Canned, Rig, answering, request
 from tests.support.world import SilentJournal
 
@@ -88,10 +92,20 @@ async def test_not_modified_carries_what_the_standard_lists() -> None:
     assert answer.response.fields.names() == {"cache-control", "vary", "etag"}
 
 
-async def test_if_match_on_a_read() -> None:
-    """A GET with a stale If-Match is refused like any other request (RFC 9110 §13.1.1)."""
-    answer = await showing().get("/wiki/1", ("If-Match", '"stale"'))
-    assert isinstance(answer.verdict, PreconditionFailed)
+@pytest.mark.parametrize(
+    ("path", "content", "reason"),
+    [
+        ("/wiki/1", b"older", Reason.STALE),
+        ("/wiki/2", CONTENT, Reason.ANOTHER_RESOURCE),
+        ("", b"", Reason.NEVER_MINTED),
+    ],
+)
+async def test_if_match_on_a_read(path: str, content: bytes, reason: Reason) -> None:
+    """A GET with a stale If-Match is refused like any other request (RFC 9110 §13.1.1), and told why."""
+    rig = showing()
+    tag = rig.tag(content, path=path) if path else '"made-up"'
+    answer = await rig.get("/wiki/1", ("If-Match", tag))
+    assert answer.verdict == PreconditionFailed(reason, entity_tag.parse(rig.tag(CONTENT)))
     assert answer.response is None
 
 
@@ -205,3 +219,227 @@ async def test_unguarded_requests_pass_untouched() -> None:
     assert answer.response is not None
     assert answer.response.fields == canned.fields
     assert answer.rest is canned
+
+
+@pytest.mark.parametrize("name", ["Fencing-Token", "fencing-token", "FENCING-TOKEN"])
+async def test_a_relayed_request_has_no_fence(name: str) -> None:
+    """What goes by the lock has none, so on a route that forwards fences a client cannot make one up."""
+    rig = showing(route=replace(WIKI, fence="Fencing-Token"))
+    await rig.relay("POST", (name, "999"), ("X-A", "1"))
+    assert list(rig.upstream.sent[0].request.fields) == [("X-A", "1")]
+
+
+# ------------------------------------------------------------------------------------------------ what is trusted
+
+TRUST = 60.0
+TRUSTING = replace(WIKI, trust=TRUST, etag_on_write=TagOnWrite.NEVER)
+DATE, LATER = "Sun, 06 Nov 1994 08:49:37 GMT", "Mon, 07 Nov 1994 08:49:37 GMT"
+SHOWN = (
+    ("Date", LATER),
+    ("Last-Modified", DATE),
+    ("Cache-Control", "max-age=1"),
+    ("Vary", "Accept"),
+    ("X-Theirs", "1"),
+)
+
+
+class Trusting(Rig):
+    """A gateway that trusts what it saw for a minute, on a clock of its own, and has seen the representation."""
+
+    def __init__(self, canned: Canned | None = None, route: Route = TRUSTING) -> None:
+        self.canned = canned or Canned(200, CONTENT, (*TEXT, *SHOWN))
+        self.clock = ClockedState()
+        super().__init__(answering(self.canned), route, state=self.clock)
+
+    async def asks(self, *lines: tuple[str, str], method: str = "GET") -> bool:
+        """Tell whether the origin server is asked when a client asks whether its copy is current."""
+        before = len(self.upstream.sent)
+        answer = await self.get("/wiki/1", ("If-None-Match", self.tag(CONTENT)), *lines, method=method)
+        assert isinstance(answer.verdict, NotModified) or self.canned.content != CONTENT
+        return len(self.upstream.sent) > before
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_a_trusted_tag_answers_304_by_itself(method: str) -> None:
+    """RFC 9110 §15.4.5, RFC 9111 §5.1: with the fields of the 200 that a 304 repeats, and its age; nobody is asked."""
+    rig = Trusting()
+    await rig.get()
+    rig.clock.forward(7)
+    answer = await rig.get("/wiki/1", ("If-None-Match", rig.tag(CONTENT)), method=method)
+    assert answer.verdict == NotModified(Reason.UNMODIFIED)
+    assert answer.response is not None
+    assert (answer.response.status, answer.response.content, answer.rest) == (304, b"", None)
+    assert dict(answer.response.fields) == {
+        "Date": LATER,
+        "Cache-Control": "max-age=1",
+        "Vary": "Accept",
+        "ETag": rig.tag(CONTENT),
+        "Age": "7",
+    }
+    assert len(rig.upstream.sent) == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (("If-None-Match", "*"), Reason.UNMODIFIED),
+        (("If-Modified-Since", LATER), Reason.UNMODIFIED),
+        (("If-Match", '"made-up"'), Reason.NEVER_MINTED),
+        (("If-Unmodified-Since", "Sat, 05 Nov 1994 08:49:37 GMT"), Reason.MODIFIED),
+        (("If-Match", "*"), None),
+        (("If-None-Match", '"made-up"'), None),
+        (("If-Modified-Since", "Sat, 05 Nov 1994 08:49:37 GMT"), None),
+        (("If-Range", '"made-up"'), None),
+        (("Range", "bytes=0-1"), None),
+        (("X-None", ""), None),
+    ],
+)
+async def test_what_a_trusted_tag_answers(line: tuple[str, str], reason: Reason | None) -> None:
+    """304 and 412 and nothing else: where content is wanted the origin server is asked."""
+    rig = Trusting()
+    await rig.get()
+    answer = await rig.get("/wiki/1", line)
+    assert len(rig.upstream.sent) == (2 if reason is None else 1)
+    refused_or_current = isinstance(answer.verdict, (NotModified, PreconditionFailed))
+    assert (answer.verdict.reason if refused_or_current and answer.verdict else None) is reason
+
+
+async def test_trust_ends() -> None:
+    """After `trust` seconds since the origin server was asked it is asked again, and then trusted anew."""
+    rig = Trusting()
+    await rig.get()
+    rig.clock.forward(TRUST - 1)
+    assert not await rig.asks()
+    rig.clock.forward(2)
+    assert await rig.asks()
+    rig.clock.forward(TRUST - 1)
+    assert not await rig.asks()
+
+
+async def test_a_clock_that_is_not_well_known_is_trusted_for_less() -> None:
+    """What may be older than `trust` seconds is not trusted, however likely it is younger."""
+    state = ClockedState(blur=TRUST / 2 + 1)
+    rig = Rig(answering(Canned(200, CONTENT)), TRUSTING, state=state)
+    await rig.get()
+    await rig.get("/wiki/1", ("If-None-Match", rig.tag(CONTENT)))
+    assert len(rig.upstream.sent) == 2
+
+
+async def test_nothing_is_trusted_unasked() -> None:
+    """Without `trust` every GET asks the origin server."""
+    rig = Trusting(route=replace(TRUSTING, trust=0.0))
+    await rig.get()
+    assert await rig.asks()
+
+
+async def test_what_a_cache_may_have_said_is_not_trusted() -> None:
+    """A route that trusts asks past every cache; what was seen when it did not yet trust may have come from one."""
+    rig = Trusting(route=replace(TRUSTING, trust=0.0))
+    await rig.get()
+    rig.gateway.adopt(Routes([TRUSTING]))
+    assert await rig.asks()
+    assert [sent.request.fields.get("cache-control") for sent in rig.upstream.sent] == [None, "no-cache"]
+
+
+@pytest.mark.parametrize(
+    "line", [("Authorization", "Bearer x"), ("Cookie", "s=1"), ("Accept", "a/b"), ("Accept-Language", "de")]
+)
+async def test_trust_is_not_shared(line: tuple[str, str]) -> None:
+    """I2: what one client was shown says nothing about what another may see, or about another representation."""
+    rig = Trusting()
+    await rig.get("/wiki/1", line)
+    assert await rig.asks()
+    assert await rig.asks((line[0], "other"))
+    assert not await rig.asks(line)
+
+
+@pytest.mark.parametrize("status", [404, 403, 500, 206])
+async def test_what_is_no_representation_is_not_trusted(status: int) -> None:
+    """A failure has no tag, and the next reader may be luckier."""
+    rig = Trusting(Canned(status, CONTENT))
+    for line in (("X-None", ""), ("If-None-Match", "*"), ("If-Match", "*")):
+        answer = await rig.get("/wiki/1", line)
+        assert answer.response is not None
+        assert answer.response.status == status
+    assert len(rig.upstream.sent) == 3
+
+
+async def test_absence_answers_no_reader() -> None:
+    """A refused write leaves in memory that there was nothing; a reader is still told so by the origin server."""
+    rig = Trusting(Canned(404))
+    assert (await rig.write("PUT", ("If-Match", "*"))).response is None
+    answer = await rig.get("/wiki/1", ("If-Match", "*"))
+    assert answer.response is not None
+    assert answer.response.status == 404
+    assert len(rig.upstream.sent) == 2
+
+
+WRITES: dict[str, Callable[[Rig], Awaitable[object]]] = {
+    "a write": lambda rig: rig.write("PUT"),
+    "a write that names the state": lambda rig: rig.write("PUT", ("If-Match", rig.tag(CONTENT))),
+    "a deletion": lambda rig: rig.write("DELETE"),
+    "a POST by the lock": lambda rig: rig.relay("POST"),
+    "another spelling": lambda rig: rig.relay("POST", path="/WIKI//1/"),
+}
+
+
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
+async def test_a_write_ends_trust(write: Callable[[Rig], Awaitable[object]]) -> None:
+    """Whatever goes through us and may change the resource makes what was seen before it forgotten; a read does not."""
+    rig = Trusting()
+    await rig.get()
+    assert not await rig.asks()
+    await write(rig)
+    assert await rig.asks()
+    assert not await rig.asks()
+
+
+@pytest.mark.parametrize("write", [lambda rig: rig.write("PUT"), lambda rig: rig.relay("POST")])
+@pytest.mark.parametrize("failure", [Unanswered("cut"), Unanswered("late", timed_out=True)])
+async def test_a_write_of_unknown_outcome_ends_trust(
+    write: Callable[[Rig], Awaitable[Answer]], failure: Unanswered
+) -> None:
+    """It may have been applied, and under an abandoned lease it may still be: nothing is trusted until that is over."""
+    rig = Trusting()
+    await rig.get()
+    rig.upstream.script = answering(rig.canned, failure)
+    with pytest.raises(OutcomeUnknown):
+        await write(rig)
+    assert await rig.asks()
+    assert await rig.asks() == (rig.lock.resources() == 1)
+
+
+@pytest.mark.parametrize("write", [lambda rig: rig.relay("OPTIONS"), lambda rig: rig.write("PUT", ("If-Match", '"x"'))])
+async def test_what_changes_nothing_does_not_end_trust(write: Callable[[Rig], Awaitable[Answer]]) -> None:
+    """A safe request that is relayed, or a write that is refused, leaves memory alone."""
+    rig = Trusting()
+    await rig.get()
+    await write(rig)
+    assert not await rig.asks()
+
+
+class Gated(Canned):
+    """An answer whose content arrives when the gate is opened."""
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__(200, content)
+        self.begun, self.gate = asyncio.Event(), asyncio.Event()
+
+    async def read(self, limit: int) -> bytes | None:
+        self.begun.set()
+        await self.gate.wait()
+        return await super().read(limit)
+
+
+@pytest.mark.parametrize("write", [lambda rig: rig.write("PUT"), lambda rig: rig.relay("POST")])
+async def test_a_get_that_a_write_overtook_is_not_trusted(write: Callable[[Rig], Awaitable[Answer]]) -> None:
+    """What began before the write and ends after it shows the old state; its client gets it, memory does not."""
+    gated = Gated(CONTENT)
+    rig = Trusting(gated)
+    reading = asyncio.create_task(rig.get())
+    await gated.begun.wait()
+    await write(rig)
+    gated.gate.set()
+    assert (await reading).verdict == Perform(Reason.NO_CONDITIONS)
+    assert await rig.asks()
+    assert not await rig.asks()

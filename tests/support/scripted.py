@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
-from proxy.adapters.memory import MemoryLock, MemoryState
+from proxy.adapters.memory import MemoryState
 from proxy.core.fields import Fields
 from proxy.core.message import Request, Response
 from proxy.core.minting import Minter
@@ -13,7 +13,8 @@ from proxy.core.target import parse
 from proxy.core.template import Template
 from proxy.errors import Failure
 from proxy.gateway import Answer, Gateway
-from proxy.ports import Budget, Content, InterimListener, Purpose
+from proxy.ports import Budget, Content, InterimListener, LastCheck, Purpose
+from tests.support.memories import WatchedLock
 from tests.support.world import SilentJournal, Text
 
 TEXT = (("Content-Type", "text/plain"),)
@@ -72,7 +73,10 @@ class ScriptedUpstream:
         purpose: Purpose,
         budget: Budget,
         interim: InterimListener | None = None,
+        check: LastCheck | None = None,
     ) -> Canned:
+        if check is not None:
+            await check()
         body = None if content is None else b"".join([chunk async for chunk in content])
         self.sent.append(Sent(request, purpose, body))
         await asyncio.sleep(0)  # a network lets everybody else go first
@@ -99,13 +103,20 @@ def answering(select: Canned | Failure, perform: Canned | Failure | None = None)
 class Rig:
     """A gateway with one route, `/wiki/{id}` unless told otherwise, before a scripted upstream."""
 
-    def __init__(self, script: Script, route: Route | None = None, unmatched: Unmatched = Unmatched.RELAY) -> None:
+    def __init__(
+        self,
+        script: Script,
+        route: Route | None = None,
+        unmatched: Unmatched = Unmatched.RELAY,
+        state: MemoryState | None = None,
+    ) -> None:
         self.route = route or Route("wiki", Template.parse("/wiki/{id}"))
         self.upstream = ScriptedUpstream(script)
-        self.lock = MemoryLock()
+        self.state = MemoryState() if state is None else state
+        self.lock = WatchedLock(self.state)
         self.minter = Minter("secret")
         routes = Routes([self.route], unmatched)
-        self.gateway = Gateway(routes, self.upstream, self.lock, MemoryState(), self.minter)
+        self.gateway = Gateway(routes, self.upstream, self.lock, self.state, self.minter)
 
     def tag(self, content: bytes, *, path: str = "/wiki/1", lines: tuple[tuple[str, str], ...] = TEXT) -> str:
         """Return the tag that this gateway mints of that content."""
@@ -124,6 +135,11 @@ class Rig:
         """Guard."""
         asked = request(method, path, *lines)
         return await self.gateway.guard(asked, Text(content), self.gateway.identify(asked), SilentJournal())
+
+    async def relay(self, method: str, *lines: tuple[str, str], path: str = "/wiki/1") -> Answer:
+        """Pass on."""
+        asked = request(method, path, *lines)
+        return await self.gateway.relay(asked, None, self.gateway.identify(asked), SilentJournal())
 
 
 def request(method: str, path: str, *lines: tuple[str, str]) -> Request:

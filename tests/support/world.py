@@ -6,10 +6,10 @@ before it reads, before it applies and before its answer arrives.
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 
-from proxy.adapters.memory import MemoryLock, MemoryState
+from proxy.adapters.memory import MemoryState
 from proxy.core.entity_tag import EntityTag
 from proxy.core.fields import Fields
 from proxy.core.message import Request, Response
@@ -19,10 +19,12 @@ from proxy.core.target import parse
 from proxy.core.template import Template
 from proxy.errors import ResourceBusy, Unanswered
 from proxy.gateway import Answer, Gateway
-from proxy.ports import Budget, Content, InterimListener, Purpose, Remembered, Step
+from proxy.ports import Budget, Content, InterimListener, LastCheck, Purpose, Step
+from tests.support.memories import WatchedLock
 from tests.support.stepping import Actor, Stage, pause
 
 PATH = "/thing"
+FENCE = "Fencing-Token"
 START = b"A"
 TYPE = Fields([("Content-Type", "text/plain")])
 
@@ -77,11 +79,21 @@ class ScriptedReply:
 
 @dataclass(frozen=True)
 class Applied:
-    """One line of the origin server's write log: what it held, what it holds since, who wrote."""
+    """One line of the origin server's write log: what it held, what it holds since, who wrote, under which fence."""
 
     before: bytes
     after: bytes
     writer: str
+    fence: int
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a reader was shown, by a 200 or a 304, and all that the origin server held meanwhile."""
+
+    content: bytes
+    status: int
+    held: list[bytes]
 
 
 @dataclass
@@ -93,6 +105,7 @@ class Origin:
     state: bytes = START
     log: list[Applied] = field(default_factory=list)
     selects: int = 0
+    connecting: int = 0
 
     async def send(
         self,
@@ -102,34 +115,50 @@ class Origin:
         purpose: Purpose,
         budget: Budget,
         interim: InterimListener | None = None,
+        check: LastCheck | None = None,
     ) -> ScriptedReply:
         if purpose is Purpose.SELECT:
             self.selects += 1
             await pause("select")
             return ScriptedReply(200, self.state)
+        await self._connect(check)
         assert isinstance(content, Text)
-        return await self._perform(request.fields.get("x-writer") or "", content.content)
+        return await self._perform(request.fields, content.content)
 
-    async def _perform(self, writer: str, content: bytes) -> ScriptedReply:
-        if writer in self.unanswered:
-            self.apply_late(writer, content)
+    async def _connect(self, check: LastCheck | None) -> None:
+        self.connecting += 1
+        try:
+            await pause("connect")
+            if check is not None:
+                await check()
+        finally:
+            self.connecting -= 1
+
+    async def _perform(self, fields: Fields, content: bytes) -> ScriptedReply:
+        line = Applied(b"", content, fields.get("x-writer") or "", int(fields.get(FENCE) or 0))
+        if line.writer in self.unanswered:
+            self.apply_late(line)
             await pause("nothing arrives")
             detail = "no answer in time"
             raise Unanswered(detail, timed_out=True)
         try:
             await pause("perform")
         except BaseException:
-            self.apply_late(writer, content)  # it was on its way when its writer was cancelled
+            self.apply_late(line)  # it was on its way when its writer was cancelled
             raise
-        self.apply(writer, content)
+        self.apply(line)
         return ScriptedReply(204)
 
-    def apply(self, writer: str, content: bytes) -> None:
-        self.log.append(Applied(self.state, content, writer))
-        self.state = content
+    def apply(self, line: Applied) -> None:
+        self.log.append(replace(line, before=self.state))
+        self.state = line.after
 
-    def apply_late(self, writer: str, content: bytes) -> None:
-        self.stage.event(f"{writer} is applied late", lambda: self.apply(writer, content))
+    def apply_late(self, line: Applied) -> None:
+        self.stage.event(f"{line.writer} is applied late", lambda: self.apply(line))
+
+    def held_since(self, applied: int) -> list[bytes]:
+        """Return every state since so many writes had been applied."""
+        return [*(line.before for line in self.log[applied:]), self.state]
 
 
 GatewayClass = type[Gateway]
@@ -145,8 +174,10 @@ class World:
     route: Route
     minter: Minter
     state: MemoryState
+    lock: WatchedLock
     bases: dict[str, bytes] = field(default_factory=dict)
     answers: dict[str, Answer | BaseException] = field(default_factory=dict)
+    shown: list[Shown] = field(default_factory=list)
 
     def tag(self, content: bytes) -> EntityTag:
         """Return the tag of the resource's representation with that content."""
@@ -164,6 +195,12 @@ class World:
             self.bases[name] = base
             fields = fields.adding("If-Match", str(self.tag(base)))
         self.stage.act(name, self._write(name, self.request("PUT", fields), Text(content)))
+
+    def reader(self, name: str, *, base: bytes = START, looks: int = 2) -> None:
+        """Add a reader who looks as if for the first time, then asks whether `base` is still current."""
+        plain = Fields()
+        asking = [plain, *[plain.adding("If-None-Match", str(self.tag(base)))] * (looks - 1)]
+        self.stage.act(name, self._read([self.request("GET", fields) for fields in asking], base))
 
     def cancelling(self, name: str) -> None:
         """Add the event of that writer's cancellation, at any moment before it has ended."""
@@ -183,9 +220,22 @@ class World:
                 raise
             return
 
+    async def _read(self, requests: list[Request], base: bytes) -> None:
+        for request in requests:
+            await pause("look")
+            applied = len(self.origin.log)
+            answer = await self.gateway.observe(request, self.gateway.identify(request), SilentJournal())
+            assert answer.response is not None
+            content = base if answer.response.status == 304 else answer.response.content
+            self.shown.append(Shown(content, answer.response.status, self.origin.held_since(applied)))
+
     def lost(self) -> list[Applied]:
         """Return the applied writes that overwrote another state than the one they named."""
         return [line for line in self.origin.log if self.bases.get(line.writer, line.before) != line.before]
+
+    def stale(self) -> list[Shown]:
+        """Return what was shown to a reader although it was not current at any time of its reading."""
+        return [shown for shown in self.shown if shown.content not in shown.held]
 
     def succeeded(self) -> list[str]:
         """Return the writers that were told of success."""
@@ -202,23 +252,13 @@ def build(
     unanswered: frozenset[str] = frozenset(),
     etag_on_write: TagOnWrite = TagOnWrite.NEVER,
     make_state: Callable[[], MemoryState] = MemoryState,
+    trust: float = 0.0,
 ) -> World:
     """Return a fresh world."""
     stage = Stage()
     origin = Origin(stage, unanswered)
-    route = Route("thing", Template.parse(PATH), etag_on_write=etag_on_write)
-    lock = MemoryLock(clock=stage.loop.time, loop=stage.loop)
+    route = Route("thing", Template.parse(PATH), etag_on_write=etag_on_write, trust=trust, fence=FENCE)
     minter, state = Minter("secret"), make_state()
+    lock = WatchedLock(state, clock=stage.loop.time, loop=stage.loop)
     gateway = gateway_class(Routes([route], Unmatched.RELAY), origin, lock, state, minter)
-    return World(stage, origin, gateway, route, minter, state)
-
-
-class ForgedState(MemoryState):
-    """A store that claims, for every resource, that what it is told is current is current."""
-
-    def __init__(self, forged: Remembered) -> None:
-        super().__init__()
-        self._forged = forged
-
-    async def recall(self, key: str, selector: bytes) -> Remembered | None:
-        return self._forged
+    return World(stage, origin, gateway, route, minter, state, lock)

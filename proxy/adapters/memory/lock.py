@@ -9,11 +9,12 @@ clock is that of the loop's deadlines: one that goes on in a suspended machine w
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from math import ceil
-from types import TracebackType
 
+from proxy.adapters.memory.state import MemoryState
 from proxy.errors import LeaseLost, ResourceBusy
 from proxy.ports import LeaseTerms
 
@@ -21,7 +22,7 @@ from proxy.ports import LeaseTerms
 class MemoryLease:
     """Fulfils `ports.Lease`."""
 
-    __slots__ = ("_lock", "abandoned", "expires", "fence", "key", "terms", "timer", "writing")
+    __slots__ = ("_lock", "abandoned", "expires", "fence", "key", "terms", "timer", "waited", "writing")
 
     def __init__(self, lock: "MemoryLock", key: str, terms: LeaseTerms, fence: int, expires: float) -> None:
         self._lock = lock
@@ -29,6 +30,7 @@ class MemoryLease:
         self.terms = terms
         self.fence = fence
         self.expires = expires
+        self.waited = False
         self.abandoned = False
         self.writing = False
         self.timer: asyncio.TimerHandle | None = None
@@ -63,25 +65,33 @@ class _Resource:
 class MemoryLock:
     """Fulfils `ports.ResourceLock`. At most `waiters` requests queue in the whole process.
 
+    `state` is what the write phase of a lease makes forget.
     `clock` and `loop` are there to be stepped by a test; `loop` needs `create_future` and `call_later` only.
     """
 
     def __init__(
         self,
+        state: MemoryState | None = None,
         *,
         waiters: int = 10_000,
         clock: Callable[[], float] = time.monotonic,
         loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
+        self._state = MemoryState() if state is None else state
         self._room = waiters
         self._clock = clock
         self._loop = loop
         self._resources: dict[str, _Resource] = {}
         self._fence = 0
 
-    def hold(self, key: str, terms: LeaseTerms) -> "_Hold":
-        """Return the context in which `key` is held."""
-        return _Hold(self, key, terms)
+    @asynccontextmanager
+    async def hold(self, key: str, terms: LeaseTerms) -> AsyncIterator[MemoryLease]:
+        """Wait for `key` on entering, release it on leaving, and never raise there (I8)."""
+        lease = await self.acquire(key, terms)
+        try:
+            yield lease
+        finally:
+            self.release(lease)
 
     def waiting(self) -> int:
         """Return how many requests queue."""
@@ -120,6 +130,7 @@ class MemoryLock:
             raise LeaseLost(detail)
         lease.expires = now + lease.terms.write
         lease.writing = True
+        self._state.suspend(lease.key)
 
     def _admit(self, resource: _Resource, terms: LeaseTerms) -> None:
         bounded = sum(waiter.terms.waiters is not None for waiter in resource.queue)
@@ -142,7 +153,7 @@ class MemoryLock:
             self._wake_at_expiry(resource.holder)
         timer = loop.call_later(terms.wait, self._give_up, resource, waiter)
         try:
-            return await waiter.turn
+            lease = await waiter.turn
         except BaseException:
             self._leave(resource, waiter)
             raise
@@ -150,6 +161,8 @@ class MemoryLock:
             timer.cancel()
             self._room += 1
             self._sweep(key, resource)
+        lease.waited = True
+        return lease
 
     def _leave(self, resource: _Resource, waiter: _Waiter) -> None:
         """Take a waiter out of the queue; a turn that it was given and never used goes to the next."""
@@ -184,9 +197,11 @@ class MemoryLock:
         return resource.holder
 
     def _vacate(self, resource: _Resource) -> None:
-        if resource.holder is not None and resource.holder.timer is not None:
-            resource.holder.timer.cancel()
-        resource.holder = None
+        holder, resource.holder = resource.holder, None
+        if holder is not None and holder.timer is not None:
+            holder.timer.cancel()
+        if holder is not None and holder.writing:
+            self._state.resume(holder.key)
 
     def _outlive(self, resource: _Resource, lease: MemoryLease) -> None:
         """Keep an abandoned lease until it lapses; who cannot wait that long is told now."""
@@ -226,25 +241,3 @@ class MemoryLock:
         if holder is None or not holder.abandoned:
             return 1
         return max(1, ceil(holder.expires - self._clock()))
-
-
-class _Hold:
-    """The `async with` of a resource: waits on entering, releases on leaving, and never raises there (I8)."""
-
-    __slots__ = ("_key", "_lease", "_lock", "_terms")
-
-    def __init__(self, lock: MemoryLock, key: str, terms: LeaseTerms) -> None:
-        self._lock = lock
-        self._key = key
-        self._terms = terms
-        self._lease: MemoryLease | None = None
-
-    async def __aenter__(self) -> MemoryLease:
-        self._lease = await self._lock.acquire(self._key, self._terms)
-        return self._lease
-
-    async def __aexit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if self._lease is not None:
-            self._lock.release(self._lease)

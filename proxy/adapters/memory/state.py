@@ -1,8 +1,10 @@
 """Remembered selections in this process, bounded in number. Forgetting is always safe (invariant I2)."""
 
+import time
 from collections import OrderedDict
-from itertools import count
+from collections.abc import Callable
 
+from proxy.core.moment import Moment
 from proxy.ports import Remembered
 
 SELECTORS = 16
@@ -10,36 +12,72 @@ SELECTORS = 16
 
 
 class MemoryState:
-    """Fulfils `ports.StateStore`. At most `limit` resources are kept, the least recently used leave first."""
+    """Fulfils `ports.StateStore`. At most `limit` resources are kept, the least recently used leave first.
 
-    def __init__(self, *, limit: int = 10_000) -> None:
+    `on_change` is called when a selection shows another state than the last one, and no write here came in between.
+    """
+
+    def __init__(self, *, limit: int = 10_000, on_change: Callable[[], None] = lambda: None) -> None:
         self._limit = limit
-        self._stamps = count(1)
+        self._on_change = on_change
+        self._last = 0
         self._kept: OrderedDict[str, OrderedDict[bytes, Remembered]] = OrderedDict()
         self._forgotten: OrderedDict[str, int] = OrderedDict()
+        self._suspended: set[str] = set()
         self._floor = 0
 
-    def stamp(self) -> int:
-        """Return the next number."""
-        return next(self._stamps)
+    def now(self) -> Moment:
+        """Return a moment after every one returned before."""
+        self._last = max(self._last + 1, time.monotonic_ns() // 1_000)
+        return Moment(self._last, self._last)
 
     async def recall(self, key: str, selector: bytes) -> Remembered | None:
         """Return the latest selection, if it is still kept."""
-        selections = self._kept.get(key)
-        if selections is None:
+        kept = self._known(key, selector)
+        if kept is None:
             return None
         self._kept.move_to_end(key)
-        return selections.get(selector)
+        return kept
 
     async def remember(self, key: str, selector: bytes, remembered: Remembered) -> None:
-        """Keep a selection unless it began before a later one or before the last `forget`."""
-        if remembered.began <= self._forgotten.get(key, self._floor):
+        """Keep a selection unless it began before a later one or before the last write ended."""
+        self._keep(key, selector, remembered)
+
+    def mention(self, key: str, selector: bytes, remembered: Remembered, *, again: float) -> None:
+        """Keep a selection, unless the same was kept within `again` seconds."""
+        kept = self._known(key, selector)
+        same = kept is not None and kept.current == remembered.current
+        if kept is None or not same or remembered.began.since(kept.began) >= again:
+            self._keep(key, selector, remembered)
+
+    async def forget(self, key: str) -> None:
+        """Drop what is kept, and what is still on its way from before now."""
+        self._drop(key)
+
+    def suspend(self, key: str) -> None:
+        """Drop what is kept, and keep nothing until `resume`: a write is on its way."""
+        self._suspended.add(key)
+        self._kept.pop(key, None)
+
+    def resume(self, key: str) -> None:
+        """Keep again what is selected from now on."""
+        self._suspended.discard(key)
+        self._drop(key)
+
+    def _known(self, key: str, selector: bytes) -> Remembered | None:
+        selections = self._kept.get(key)
+        return None if selections is None else selections.get(selector)
+
+    def _keep(self, key: str, selector: bytes, remembered: Remembered) -> None:
+        if key in self._suspended or remembered.began.earliest <= self._forgotten.get(key, self._floor):
             return
         selections = self._kept.setdefault(key, OrderedDict())
         self._kept.move_to_end(key)
         known = selections.get(selector)
-        if known is not None and known.began > remembered.began:
+        if known is not None and known.began.after(remembered.began):
             return
+        if known is not None and known.current != remembered.current:
+            self._on_change()
         selections[selector] = remembered
         selections.move_to_end(selector)
         if len(selections) > SELECTORS:
@@ -47,10 +85,9 @@ class MemoryState:
         if len(self._kept) > self._limit:
             self._kept.popitem(last=False)
 
-    async def forget(self, key: str) -> None:
-        """Drop what is kept, and what is still on its way from before now."""
+    def _drop(self, key: str) -> None:
         self._kept.pop(key, None)
-        self._forgotten[key] = self.stamp()
+        self._forgotten[key] = self.now().latest
         self._forgotten.move_to_end(key)
         if len(self._forgotten) > self._limit:
             # Without its own mark a resource falls back to the floor, so the floor rises to the mark that leaves.

@@ -17,7 +17,7 @@ from proxy.adapters.upstream.sending import Outgoing, prepare
 from proxy.core.address import Origin
 from proxy.core.message import Request
 from proxy.errors import NotSent, Unanswered
-from proxy.ports import Budget, Content, InterimListener, Purpose, Reply
+from proxy.ports import Budget, Content, InterimListener, LastCheck, Purpose, Reply
 
 POOL_SIZE = 64
 """Idle connections kept, unless told otherwise."""
@@ -48,7 +48,7 @@ class HttpUpstream:
         """Close the idle connections and take no further request. One in use is closed with its reply."""
         await self._pool.aclose()
 
-    async def send(
+    async def send(  # noqa: PLR0913 - each says something else about one exchange
         self,
         request: Request,
         content: Content | None,
@@ -56,11 +56,12 @@ class HttpUpstream:
         purpose: Purpose,
         budget: Budget,
         interim: InterimListener | None = None,
+        check: LastCheck | None = None,
     ) -> Reply:
         """Send the request and return its reply once the final head has arrived; see `ports.Upstream.send`.
 
-        Raised besides what the port says: whatever the content or the listener raises, once the connection is
-        closed.
+        Raised besides what the port says: whatever the content, the listener or the check raises, once the connection
+        is closed. Only a request that takes a fresh connection is checked.
         """
         if self._pool.closed:
             raise NotSent("The proxy has closed its connections to the origin server.")
@@ -70,7 +71,9 @@ class HttpUpstream:
         connection = self._pool.take() if repeatable else None
         if connection is None:
             patience = budget.answer if purpose is Purpose.RELAY else None
-            return await self._send_afresh(outgoing, budget.connect, deadline, interim, patience)
+            opened = await self._open(budget.connect, deadline)
+            await _checked(opened, check)
+            return await self._send_on(opened, outgoing, deadline, interim, patience)
         try:
             return await self._send_on(connection, outgoing, deadline, interim)
         except HungUp:
@@ -88,24 +91,16 @@ class HttpUpstream:
                 raise
             raise NotSent("The request content could not be read in time.", timed_out=True) from error
 
-    async def _send_afresh(
-        self,
-        outgoing: Outgoing,
-        connect: float,
-        deadline: float,
-        interim: InterimListener | None,
-        patience: float | None = None,
-    ) -> Reply:
+    async def _open(self, connect: float, deadline: float) -> Connection:
         left = deadline - asyncio.get_running_loop().time()
-        connection = await open_connection(self._origin, self._tls, min(connect, left))
-        return await self._send_on(connection, outgoing, deadline, interim, patience)
+        return await open_connection(self._origin, self._tls, min(connect, left))
 
     async def _send_again(
         self, outgoing: Outgoing, connect: float, deadline: float, interim: InterimListener | None
     ) -> Reply:
         """Send a safe request for the second and last time."""
         try:
-            return await self._send_afresh(outgoing, connect, deadline, interim)
+            return await self._send_on(await self._open(connect, deadline), outgoing, deadline, interim)
         except NotSent as failure:  # this time; the first time it was
             raise Unanswered(failure.detail, timed_out=failure.timed_out) from failure
 
@@ -121,3 +116,14 @@ class HttpUpstream:
         # Content that the origin server answered without reading would be its next request on this connection.
         reusable = answered.whole and outgoing.bare
         return HttpReply(answered, connection, pool=self._pool if reusable else None, deadline=deadline)
+
+
+async def _checked(connection: Connection, check: LastCheck | None) -> None:
+    """Ask whether the request may be sent; nobody else has this connection yet, so close it if not."""
+    if check is None:
+        return
+    try:
+        await check()
+    except BaseException:
+        connection.abort()
+        raise

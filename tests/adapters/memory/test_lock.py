@@ -2,13 +2,15 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import TypeVar
 
 import pytest
 
 from proxy.adapters.memory.lock import MemoryLease, MemoryLock
+from proxy.adapters.memory.state import MemoryState
 from proxy.errors import LeaseLost, ResourceBusy
-from proxy.ports import LeaseTerms
+from proxy.ports import LeaseTerms, Remembered
 from tests.support.stepping import Actor, Stage, pause
 
 TERMS = LeaseTerms(wait=10.0, read=5.0, write=35.0, waiters=2)
@@ -20,9 +22,11 @@ class Bench:
 
     def __init__(self, *, waiters: int = 100) -> None:
         self.stage = Stage()
-        self.lock = MemoryLock(waiters=waiters, clock=self.stage.loop.time, loop=self.stage.loop)
+        self.state = MemoryState()
+        self.lock = MemoryLock(self.state, waiters=waiters, clock=self.stage.loop.time, loop=self.stage.loop)
         self.order: list[str] = []
         self.fences: list[int] = []
+        self.waited: list[bool] = []
 
     def holder(
         self,
@@ -36,6 +40,7 @@ class Bench:
             async with self.lock.hold(key, terms) as lease:
                 self.order.append(name)
                 self.fences.append(lease.fence)
+                self.waited.append(lease.waited)
                 await (pause("holding") if inside is None else inside(lease))
 
         return self.stage.act(name, hold())
@@ -44,6 +49,37 @@ class Bench:
         for _ in range(times):
             assert actor.enabled()
             actor.step()
+
+    def selection(self) -> Remembered:
+        """Return a selection that begins now."""
+        return Remembered(None, self.state.now())
+
+    def keeps(self, selection: Remembered, key: str = "k") -> bool:
+        """Tell whether the state keeps a selection that ends now."""
+        at_once(self.state.remember(key, b"s", selection))
+        return at_once(self.state.recall(key, b"s")) == selection
+
+
+Result = TypeVar("Result")
+
+
+def at_once(coroutine: Coroutine[object, None, Result]) -> Result:
+    """Return the result of a coroutine that waits for nothing."""
+    try:
+        coroutine.send(None)
+    except StopIteration as end:
+        result: Result = end.value
+        return result
+    raise AssertionError(coroutine)
+
+
+async def thorough(lease: MemoryLease) -> None:
+    """Confirm, again once the connection stands, and write."""
+    await pause("selecting")
+    await lease.confirm()
+    await pause("connecting")
+    await lease.confirm()
+    await pause("writing")
 
 
 async def abandoning(lease: MemoryLease) -> None:
@@ -163,6 +199,148 @@ def test_a_holder_that_writes_is_not_overtaken() -> None:
     assert bench.order == ["first", "second", "late"]
 
 
+def test_who_waited_knows_it() -> None:
+    """A lease tells whether somebody else held the resource when it was asked for."""
+    bench = Bench()
+    for name in ("first", "second", "third"):
+        bench.step(bench.holder(name))
+    bench.stage.run([])
+    bench.step(bench.holder("alone"))
+    assert bench.order == ["first", "second", "third", "alone"]
+    assert bench.waited == [False, True, True, False]
+
+
+def test_a_lapsed_lease_is_nobody_to_wait_for() -> None:
+    """Who comes after the end of a lease that nobody gave back holds the resource at once."""
+    bench = Bench()
+    bench.step(bench.holder("first"))
+    bench.stage.loop.advance(5.0)
+    bench.step(bench.holder("second"))
+    assert bench.order == ["first", "second"]
+    assert bench.waited == [False, False]
+
+
+def test_the_write_phase_makes_forget() -> None:
+    """From `confirm` to the end of the lease nothing is kept, and afterwards nothing that was selected before."""
+    bench = Bench()
+    before = bench.selection()
+    actor = bench.holder("writer", thorough)
+    bench.step(actor)
+    assert bench.keeps(before)  # reading changes nothing
+    bench.step(actor)
+    assert at_once(bench.state.recall("k", b"s")) is None
+    assert not bench.keeps(before)
+    bench.step(actor)
+    during = bench.selection()
+    assert not bench.keeps(during)
+    bench.step(actor)
+    assert actor.finished
+    assert not bench.keeps(before)
+    assert not bench.keeps(during)
+    assert bench.keeps(bench.selection())
+
+
+def test_a_lease_that_only_reads_makes_nothing_forget() -> None:
+    """A refusal leaves in memory what the next one can be refused by (I2)."""
+    bench = Bench()
+    before = bench.selection()
+    bench.holder("refused")
+    bench.stage.run([])
+    assert bench.keeps(before)
+
+
+def test_a_write_makes_only_its_resource_forget() -> None:
+    """Others go on answering from memory."""
+    bench = Bench()
+    before = bench.selection()
+    bench.step(bench.holder("writer", thorough), 2)
+    assert not bench.keeps(before)
+    assert bench.keeps(before, key="other")
+
+
+@pytest.mark.parametrize("others", [0, 1])
+def test_an_abandoned_write_makes_forget_until_it_lapses(others: int) -> None:
+    """I4: what was selected before the last moment at which it may be applied is not kept, whether anybody waits."""
+    bench = Bench()
+    bench.step(bench.holder("first", abandoning), 2)
+    for number in range(others):
+        bench.step(bench.holder(str(number), terms=PATIENT))
+    bench.stage.loop.advance(34.9)
+    selection = bench.selection()
+    assert not bench.keeps(selection)
+    bench.stage.loop.advance(0.2)
+    assert not bench.keeps(selection)
+    assert bench.keeps(bench.selection())
+
+
+def test_a_cancelled_writer_leaves_memory_as_a_write_does() -> None:
+    """It may have written, so what was selected before its end is not kept; but memory is not off for ever."""
+    bench = Bench()
+    actor = bench.holder("writer", thorough)
+    bench.step(actor, 2)
+    before = bench.selection()
+    actor.cancel()
+    assert not bench.keeps(before)
+    assert bench.keeps(bench.selection())
+
+
+def test_a_lease_that_cannot_be_confirmed_makes_nothing_forget() -> None:
+    """Nothing is sent then."""
+    bench = Bench()
+    before = bench.selection()
+    actor = bench.holder("late", thorough)
+    bench.step(actor)
+    bench.stage.loop.advance(5.0)
+    bench.step(actor)
+    assert isinstance(actor.result, LeaseLost)
+    assert bench.keeps(before)
+
+
+def test_a_connection_that_outlasts_the_lease_is_not_used() -> None:
+    """I3: when the write phase is over before the sending, the second `confirm` says so, and memory works again."""
+    bench = Bench()
+    actor = bench.holder("slow", thorough)
+    bench.step(actor, 2)
+    bench.stage.loop.advance(35.0)
+    bench.step(actor)
+    assert isinstance(actor.result, LeaseLost)
+    assert bench.lock.resources() == 0
+    assert bench.keeps(bench.selection())
+
+
+def test_confirming_again_re_arms() -> None:
+    """The write phase is counted from the last `confirm`: opening the connection takes nothing from it."""
+    bench = Bench()
+
+    async def connecting(lease: MemoryLease) -> None:
+        await thorough(lease)
+        lease.abandon()
+
+    actor = bench.holder("slow", connecting)
+    bench.step(actor, 2)
+    bench.stage.loop.advance(30.0)
+    bench.step(actor, 2)
+    second = bench.holder("second", terms=PATIENT)
+    bench.step(second)
+    bench.stage.loop.advance(34.9)
+    assert not second.enabled()
+    bench.stage.loop.advance(0.2)
+    assert second.enabled()
+
+
+def test_an_overtaken_holder_does_not_end_the_write_of_the_next() -> None:
+    """Who lost the lease in its read phase leaves memory to whoever writes now."""
+    bench = Bench()
+    first, second = bench.holder("first"), bench.holder("second", thorough)
+    bench.step(first)
+    bench.step(second)
+    bench.stage.loop.advance(5.0)
+    bench.step(second, 2)
+    bench.step(first)
+    assert first.finished
+    assert not bench.keeps(bench.selection())
+
+
 def test_an_abandoned_lease_keeps_everybody_out_until_it_lapses() -> None:
     """I4: who can wait that long is served at its end and not before."""
     bench = Bench()
@@ -278,7 +456,7 @@ def test_nothing_is_kept_of_a_free_resource() -> None:
 
 async def test_leases_and_deadlines_are_measured_on_one_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """I3: a machine that was suspended does not find a lease lapsed whose write still has time by the loop's clock."""
-    lock = MemoryLock()
+    lock = MemoryLock(MemoryState())
     async with lock.hold("k", TERMS) as lease:
         await lease.confirm()
         awake, real = asyncio.get_running_loop().time(), time.clock_gettime
@@ -293,7 +471,7 @@ async def test_leases_and_deadlines_are_measured_on_one_clock(monkeypatch: pytes
 @pytest.mark.parametrize("terms", [TERMS, PATIENT])
 async def test_it_runs_on_an_event_loop(terms: LeaseTerms) -> None:
     """Without a loop of its own it uses the running one."""
-    lock = MemoryLock()
+    lock = MemoryLock(MemoryState())
     async with lock.hold("k", terms) as lease:
         await lease.confirm()
     assert lock.resources() == 0

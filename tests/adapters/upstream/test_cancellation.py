@@ -47,6 +47,23 @@ async def iterated(upstream: Upstream) -> None:
         await reply.aclose()
 
 
+async def unhurried() -> None:
+    """A last check that takes a few turns of the loop."""
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def checked(upstream: Upstream) -> None:
+    """One guarded write that is checked before it is sent."""
+    reply = await upstream.send(
+        request("PUT"), Text(b"hello"), purpose=Purpose.PERFORM, budget=PATIENT, check=unhurried
+    )
+    try:
+        await reply.read(1000)
+    finally:
+        await reply.aclose()
+
+
 async def twice(upstream: Upstream) -> None:
     """Two exchanges, the second on the connection of the first."""
     await answered(upstream, "GET", None, Purpose.SELECT)
@@ -59,6 +76,7 @@ SCENES: dict[str, Callable[[Upstream], Coroutine[None, None, None]]] = {
     "endless": lambda upstream: answered(upstream, "POST", Pieces([b"a"], endless=True), Purpose.RELAY),
     "iteration": iterated,
     "reuse": twice,
+    "check": checked,
 }
 
 
@@ -114,6 +132,31 @@ async def test_cancelled_while_tls_is_set_up_nothing_is_left() -> None:
             await asking
         await origin.closed()
         await upstream.aclose()
+
+
+@pytest.mark.parametrize("tls", [False, True])
+async def test_cancelled_within_the_last_check_nothing_was_sent(tls: bool) -> None:
+    """Whoever gives up while it is asked whether the request may be sent knows that it was not."""
+    asked, seen = asyncio.Event(), list[bytes]()
+
+    async def looks(peer: Peer) -> None:
+        seen.append(await peer.reader.read(1))
+
+    async def check() -> None:
+        asked.set()
+        await asyncio.Event().wait()
+
+    async with serving(looks, tls=tls) as origin, origin.upstream() as upstream:
+        sending = asyncio.create_task(
+            upstream.send(request("PUT"), Text(b"hello"), purpose=Purpose.PERFORM, budget=PATIENT, check=check)
+        )
+        await asked.wait()
+        sending.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await sending
+        await origin.peer(0)
+        await origin.closed()
+    assert not any(seen)
 
 
 async def test_closing_can_be_cancelled() -> None:

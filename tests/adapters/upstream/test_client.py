@@ -353,6 +353,84 @@ async def test_a_connection_that_takes_too_long_is_not_waited_for(clock: Clock, 
         await upstream.aclose()
 
 
+async def test_a_check_that_takes_too_long_is_the_end(clock: Clock) -> None:
+    """The time for an answer runs on while it is asked; once over, nothing is sent, and that is said."""
+
+    async def check() -> None:
+        clock.forward(31.0)
+
+    async with serving(answers(OK)) as origin, origin.upstream() as upstream:
+        with pytest.raises(NotSent, match="before the request could be sent") as caught:
+            await upstream.send(request("PUT"), Text(b"hello"), purpose=PERFORM, budget=PATIENT, check=check)
+        assert caught.value.timed_out
+        await origin.peer(0)
+        await origin.closed()
+        assert origin.requests == []
+
+
+@pytest.mark.parametrize("unasked", [b"", OK])
+async def test_a_connection_that_is_lost_while_it_is_checked_is_not_written_to(unasked: bytes) -> None:
+    """An origin server that closes, or speaks before it was asked, has seen nothing of the request."""
+
+    async def gives_up(peer: Peer) -> None:
+        peer.writer.write(unasked)
+        if not unasked:
+            peer.writer.close()
+
+    async with serving(gives_up) as origin, origin.upstream() as upstream:
+
+        async def check() -> None:
+            await origin.peer(0)
+            await origin.closed()
+
+        with pytest.raises(NotSent, match="closed the connection") as caught:
+            await upstream.send(request("PUT"), Text(b"hello"), purpose=PERFORM, budget=PATIENT, check=check)
+        assert not caught.value.timed_out
+
+
+@pytest.mark.parametrize("method", [*UNSAFE, "GET"])
+async def test_every_guarded_request_is_checked_once(method: str) -> None:
+    """The purpose decides, whatever the method and however many connections wait."""
+    checked: list[str] = []
+
+    async def check() -> None:
+        checked.append(method)
+
+    async with serving(answers(*[OK] * 3)) as origin, origin.upstream() as upstream:
+        await ask(upstream)
+        reply = await upstream.send(request(method), None, purpose=PERFORM, budget=PATIENT, check=check)
+        await reply.aclose()
+        assert checked == [method]
+        assert len(origin.requests) == 2
+
+
+async def test_what_goes_over_a_waiting_connection_is_not_checked() -> None:
+    """Only a request that takes a fresh connection is: no other one could be a write."""
+    checked: list[None] = []
+
+    async def check() -> None:
+        checked.append(None)
+
+    async with serving(answers(OK, OK)) as origin, origin.upstream() as upstream:
+        for connections, checks in ((1, 1), (1, 1)):
+            reply = await upstream.send(request(), None, purpose=RELAY, budget=PATIENT, check=check)
+            await reply.read(2)
+            await reply.aclose()
+            assert (origin.connections, len(checked)) == (connections, checks)
+
+
+async def test_an_unopened_connection_is_not_checked() -> None:
+    """There is nothing to ask about where nothing could be sent."""
+
+    async def check() -> None:
+        raise AssertionError
+
+    async with serving(answers(OK)) as origin, origin.upstream() as upstream:
+        origin.stop()
+        with pytest.raises(NotSent, match="refused the connection"):
+            await upstream.send(request("PUT"), None, purpose=PERFORM, budget=PATIENT, check=check)
+
+
 class Unread:
     """Received content that cannot be read: never, or with an error of its own."""
 

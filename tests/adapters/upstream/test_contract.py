@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from proxy.core.fields import Fields
-from proxy.errors import Unanswered
+from proxy.errors import LeaseLost, StoreFailure, Unanswered
 from proxy.ports import Content, Purpose, Upstream
 from tests.adapters.upstream.origin import OK, PATIENT, Peer, Pieces, Script, Serving, Text, request, serving
 
@@ -113,6 +113,58 @@ async def test_interim_responses_are_told_before_the_reply(start: Start) -> None
         )
         assert told == [(103, Fields([("Link", "<a>")]))]
         await reply.aclose()
+
+
+CONTENTS = [None, Text(b""), Text(b"hello"), Text(bytes(1024 * 1024)), Pieces([b"hello"]), Pieces([b"hello"], length=5)]
+
+
+@pytest.mark.parametrize("content", CONTENTS)
+async def test_the_last_check_comes_right_before_the_request(start: Start, content: Content | None) -> None:
+    """It is awaited once, when the connection stands and the origin server has seen nothing of the request."""
+    checked: list[int] = []
+
+    async def replies(peer: Peer) -> None:
+        assert await peer.request()
+        assert checked == [0]
+        await peer.send(OK)
+
+    async with start(replies) as (origin, upstream):
+
+        async def check() -> None:
+            await origin.peer(0)
+            checked.append(len(origin.requests))
+
+        reply = await upstream.send(request("PUT"), content, purpose=Purpose.PERFORM, budget=PATIENT, check=check)
+        await reply.aclose()
+    assert (len(origin.requests), origin.connections) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [LeaseLost("x"), StoreFailure("x"), RuntimeError("a fault"), TimeoutError("its own"), asyncio.CancelledError()],
+    ids=lambda failure: type(failure).__name__,
+)
+@pytest.mark.parametrize("content", CONTENTS)
+async def test_what_the_last_check_raises_is_raised_and_nothing_was_sent(
+    start: Start, failure: BaseException, content: Content | None
+) -> None:
+    """The origin server sees a connection that ends without a byte, whatever the content and whatever was raised."""
+    seen: list[bytes] = []
+
+    async def looks(peer: Peer) -> None:
+        seen.append(await peer.reader.read(1))
+
+    async def check() -> None:
+        raise failure
+
+    async with start(looks) as (origin, upstream):
+        with pytest.raises(type(failure)) as caught:
+            await upstream.send(request("PUT"), content, purpose=Purpose.PERFORM, budget=PATIENT, check=check)
+        assert caught.value is failure
+        await origin.peer(0)
+        await origin.closed()
+    assert not any(seen)
+    assert origin.connections == 1
 
 
 async def test_content_that_ends_with_the_connection_is_whole(start: Start) -> None:
