@@ -13,18 +13,24 @@ from typing import Final
 from aiohttp import web
 
 from proxy.core.address import Address, TcpAddress, UnixAddress
+from proxy.metrics import CONTENT_TYPE
 
 METHODS: Final = ("GET", "HEAD")
+METRICS: Final = "/metrics"
 
 _UNHEARD: Final = logging.getLogger(f"{__name__}.unheard")
 _UNHEARD.disabled = True  # aiohttp logs a traceback for every request that it cannot parse
 
 
 class Admin:
-    """Answers probes, from `start` to `close`. `ready` tells whether the proxy takes requests."""
+    """Answers probes, from `start` to `close`.
 
-    def __init__(self, ready: Callable[[], bool]) -> None:
+    `ready` tells whether the proxy takes requests, `exposition` what it has counted.
+    """
+
+    def __init__(self, ready: Callable[[], bool], exposition: Callable[[], bytes]) -> None:
         self._ready = ready
+        self._exposition = exposition
         self._started = False
         self._server: web.Server | None = None
         self._listening: asyncio.Server | None = None
@@ -58,9 +64,13 @@ class Admin:
     async def _answer(self, request: web.BaseRequest) -> web.Response:
         if request.method not in METHODS:
             return _page(405, "only GET and HEAD are answered here", Allow=", ".join(METHODS))
-        page = self._pages.get(request.raw_path.partition("?")[0])
+        path = request.raw_path.partition("?")[0]
+        if path == METRICS:
+            content = await asyncio.to_thread(self._exposition)  # with many routes it takes its time
+            return web.Response(body=content, headers={"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"})
+        page = self._pages.get(path)
         if page is None:
-            return _page(404, f"there are {', '.join(self._pages)}")
+            return _page(404, f"there are {', '.join([*self._pages, METRICS])}")
         return _page(200, "ok") if page() else _page(503, "starting or draining")
 
     def _has_started(self) -> bool:

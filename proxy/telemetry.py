@@ -8,7 +8,7 @@ import json
 import logging
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import Enum
@@ -166,9 +166,9 @@ class AccessLog:
         self._style = style or (Style.TEXT if stream.isatty() else Style.JSON)
         self._broken = False
 
-    def write(self, journal: RequestJournal) -> None:
+    def write(self, line: Mapping[str, object]) -> None:
         """Write the line of a request that is over. Never raises: a log that cannot be written changes no answer."""
-        members = {name: _shortened(value) for name, value in journal.line().items()}
+        members = {name: _shortened(value) for name, value in line.items()}
         text = json.dumps(members) if self._style is Style.JSON else _readable(members)
         try:
             self._stream.write(text + "\n")

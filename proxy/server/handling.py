@@ -6,7 +6,7 @@ bytes are read and written.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -27,9 +27,11 @@ from proxy.server.exchange import Exchange
 from proxy.server.presence import WhileHere, finished
 from proxy.server.receiving import receive
 from proxy.server.sent import Sent
-from proxy.telemetry import AccessLog
 
 _log = logging.getLogger(__name__)
+
+Witness = Callable[[Mapping[str, object]], None]
+"""Is told of each request that is over, by the members of its line; see `telemetry.RequestJournal.line`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +45,11 @@ class Identity:
 class Handling:
     """Handles the requests of a server, each in a call."""
 
-    def __init__(self, gateway: Gateway, census: Census, identity: Identity, access_log: AccessLog | None) -> None:
+    def __init__(self, gateway: Gateway, census: Census, identity: Identity, witnesses: Sequence[Witness]) -> None:
         self._gateway = gateway
         self._census = census
         self._identity = identity
-        self._access_log = access_log
+        self._witnesses = witnesses
 
     async def __call__(self, request: web.BaseRequest) -> Sent:
         """Answer a request; never raises but when cancelled."""
@@ -57,8 +59,9 @@ class Handling:
                 await self._answer(exchange)
             finally:
                 exchange.concluded()
-                if self._access_log is not None:
-                    self._access_log.write(exchange.journal)
+                line = exchange.journal.line()
+                for witness in self._witnesses:
+                    witness(line)
         return exchange.answerer.sent()
 
     async def _answer(self, exchange: Exchange) -> None:

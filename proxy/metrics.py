@@ -1,0 +1,219 @@
+"""What is counted: the series of `/metrics`, in the Prometheus text format.
+
+What lives here: names, labels and buckets, and how several processes count together. A label is a route, a method that
+HTTP's own standards name, a status or a word of ours, and nothing else that a client can choose: no path, no value, no
+number of series without an end. What must not: when something happened, which the caller knows, and the port that
+shows the page.
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final, Generic, TypeVar
+
+from prometheus_client import (
+    CONTENT_TYPE_PLAIN_0_0_4,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Metric,
+    disable_created_metrics,
+    generate_latest,
+    values,
+)
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+
+from proxy import __version__
+from proxy.core.verdict import Reason
+
+CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
+"""The media type of an exposition."""
+
+METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
+"""The methods that are counted by name (RFC 9110 section 9.3, RFC 5789)."""
+
+OTHER: Final = "other"
+"""The `method` of a request with any other."""
+
+UNMATCHED: Final = "unmatched"
+"""The `route` of a request for which no route speaks, or that was refused before one was sought."""
+
+NONE: Final = "none"
+"""The `code` of a request that got no answer, and the `verdict` of one that was not judged."""
+
+ROOM: Final = 256 * 1024
+"""Bytes that a process takes at the start for each of its files: enough for about 60 routes; then they grow."""
+
+_REQUESTS: Final = ("ifmatch_requests_total", "Requests that are over.", ("route", "method", "code", "verdict"))
+_DURATIONS: Final = ("ifmatch_request_duration_seconds", "From a request's head to its answer's end.", ("route",))
+_CONFLICTS: Final = ("ifmatch_conflicts_total", "Requests refused by their preconditions.", ("route", "reason"))
+_OUT_OF_BAND: Final = ("ifmatch_out_of_band_changes_total", "Changes that no write through the proxy made.")
+_WAITS: Final = ("ifmatch_lock_wait_seconds", "How long a write waited for its resource.")
+_AVAILABLE: Final = ("ifmatch_store_available", "Whether the store can be asked: 1 or 0.")
+_FAILURES: Final = ("ifmatch_store_failures_total", "Failures of the store.", ("reason",))
+_QUARANTINES: Final = ("ifmatch_store_quarantines_total", "Quarantines after a store was lost or replaced.")
+_UNKNOWN: Final = ("ifmatch_unknown_outcomes_total", "Writes that may or may not have been applied.", ("route",))
+_BUILD: Final = ("ifmatch_build_info", "Which version this is.", ("version",))
+
+_DURATION_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+_WAIT_BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+_REFUSALS: Final = frozenset({"precondition-failed", "precondition-required"})
+_PERMITS: Final = frozenset({Reason.NO_CONDITIONS, Reason.HOLDS, Reason.UNMODIFIED, Reason.UNVERIFIABLE})
+_REASONS: Final = tuple(reason.value for reason in Reason if reason not in _PERMITS)
+
+_FILES: Final = ("counter", "histogram", "gauge_livemin", "gauge_max")
+"""What the library names the files of a process for, by the kinds and modes of the metrics above."""
+
+_SHARED_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - what is made in it has a random name and is its owner's alone
+
+_Kind = TypeVar("_Kind", Counter, Histogram)
+
+# Times of creation would add a series to each, and where several processes count there are none.
+disable_created_metrics()  # type: ignore[no-untyped-call]  # the library leaves its types out
+
+
+class Metrics:
+    """What a process counts. Without a `directory` each instance counts for itself, in memory.
+
+    With one, the counts are in files there, and `Gathered` adds up those of all processes. A process makes one such
+    instance and no other, after it was forked. Raised when the directory cannot be written: `OSError`.
+    """
+
+    def __init__(self, directory: Path | None = None) -> None:
+        _count_in(directory)
+        self._registry = registry = CollectorRegistry()
+        self._requests = _Family(Counter(*_REQUESTS, registry=registry))
+        self._durations = _Family(Histogram(*_DURATIONS, buckets=_DURATION_BUCKETS, registry=registry))
+        self._conflicts = _Family(Counter(*_CONFLICTS, registry=registry))
+        self._out_of_band = Counter(*_OUT_OF_BAND, registry=registry)
+        self._waits = Histogram(*_WAITS, buckets=_WAIT_BUCKETS, registry=registry)
+        self._available = Gauge(*_AVAILABLE, multiprocess_mode="livemin", registry=registry)
+        self._failures = _Family(Counter(*_FAILURES, registry=registry))
+        self._quarantines = Counter(*_QUARANTINES, registry=registry)
+        self._unknown = _Family(Counter(*_UNKNOWN, registry=registry))
+        self._available.set(1)
+        Gauge(*_BUILD, multiprocess_mode="max", registry=registry).labels(__version__).set(1)
+        self._known: set[object] = set()
+
+    def request(self, facts: Mapping[str, object]) -> None:
+        """Count a request that is over, by the members of its line in the access log."""
+        route, method, verdict = facts.get("route") or UNMATCHED, facts.get("method"), facts.get("verdict")
+        if route not in self._known:
+            self._introduce(route)
+        self._requests.of(route, method if method in METHODS else OTHER, facts.get("status"), verdict).inc()
+        _observe(self._durations.of(route), facts.get("duration_ms"))
+        _observe(self._waits, facts.get("wait_ms"))
+        if verdict in _REFUSALS:
+            self._conflicts.of(route, facts.get("reason")).inc()
+        if facts.get("outcome") == "unknown":
+            self._unknown.of(route).inc()
+
+    def out_of_band(self) -> None:
+        """Count a change that no write through the proxy made (G2)."""
+        self._out_of_band.inc()
+
+    def store_available(self, available: bool) -> None:  # noqa: FBT001 - the method's name says what is true or false
+        """Say whether the store can be asked. Until then it is taken to be: a store in this process always can."""
+        self._available.set(available)
+
+    def store_failed(self, reason: str) -> None:
+        """Count a failure of the store. The reason is one of a few words and never a message."""
+        self._failures.of(reason).inc()
+
+    def quarantined(self) -> None:
+        """Count a quarantine that was begun."""
+        self._quarantines.inc()
+
+    def exposition(self) -> bytes:
+        """Return what this instance counted, as `CONTENT_TYPE`."""
+        return generate_latest(self._registry)
+
+    def _introduce(self, route: object) -> None:
+        """Begin the rare series of a route at 0: Prometheus sees no increase in a series that appears with a 1."""
+        self._known.add(route)
+        self._unknown.of(route)
+        for reason in _REASONS:
+            self._conflicts.of(route, reason)
+
+
+class Gathered:
+    """The sum of what several processes count in a directory, for their parent. What a dead one counted remains.
+
+    The store is available when every process that lives says so.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def exposition(self) -> bytes:
+        """Return what all processes counted, as `CONTENT_TYPE`."""
+        return generate_latest(self)
+
+    def forget_process(self, pid: int) -> None:
+        """Take it that a process has ended: what it said of the present is no longer so."""
+        mark_process_dead(pid, self._directory)  # type: ignore[no-untyped-call]  # the library leaves its types out
+
+    def collect(self) -> Iterable[Metric]:
+        """Read the files; what a `prometheus_client` collector does."""
+        files = sorted(self._directory.glob("*.db"))
+        metrics: Iterable[Metric] = MultiProcessCollector.merge(files)  # type: ignore[no-untyped-call]  # likewise
+        return metrics
+
+
+@contextmanager
+def prepare_directory() -> Iterator[Path]:
+    """Make an empty directory for processes to count in, in memory where there is such a place. Leaving removes it.
+
+    Raised when no place can be written: `OSError`.
+    """
+    place = _SHARED_MEMORY if os.access(_SHARED_MEMORY, os.W_OK | os.X_OK) else None
+    with TemporaryDirectory(prefix="ifmatch-metrics-", dir=place, ignore_cleanup_errors=True) as name:
+        yield Path(name)
+
+
+class _Family(Generic[_Kind]):
+    """A metric with labels. The library finds a series by its labels too, at a higher cost than that of counting."""
+
+    def __init__(self, metric: _Kind) -> None:
+        self._metric: _Kind = metric
+        self._series: dict[tuple[object, ...], _Kind] = {}
+
+    def of(self, *labels: object) -> _Kind:
+        """Return the series of these labels, which begins at 0."""
+        series = self._series.get(labels)
+        if series is None:
+            series = self._metric.labels(*(NONE if label is None else label for label in labels))
+            self._series[labels] = series
+        return series
+
+
+def _observe(histogram: Histogram, milliseconds: object) -> None:
+    if isinstance(milliseconds, (int, float)):
+        histogram.observe(milliseconds / 1000)
+
+
+def _count_in(directory: Path | None) -> None:
+    """Say where this process counts, in place of the environment: that may speak to an origin server in Python."""
+    if directory is None:
+        values.ValueClass = values.MutexValue
+        return
+    for kind in _FILES:
+        _take_room(directory / f"{kind}_{os.getpid()}.db")
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(directory)
+    values.ValueClass = values.MultiProcessValue()  # type: ignore[no-untyped-call]  # likewise
+
+
+def _take_room(file: Path) -> None:
+    """Make a file of zeros, all or nothing; one of an earlier process with this id is continued.
+
+    The library makes an empty, sparse file: whoever reads it at that moment fails, and a process whose file system is
+    full when it counts dies of SIGBUS.
+    """
+    if not file.exists():
+        unfinished = file.with_suffix(".new")
+        unfinished.write_bytes(bytes(ROOM))
+        unfinished.rename(file)
