@@ -31,6 +31,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from proxy.cli.demonstration import demo
 
         return demo(once=options.once)
+    if command == "vouch":
+        from proxy.cli.vouching import vouch
+
+        return vouch(options.config, sys.stdout)
     if command == "healthcheck":
         from proxy.cli.health import healthcheck
 
@@ -60,7 +64,11 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--upstream", metavar="URL", help="the origin server")
     run.add_argument("--listen", metavar="ADDRESS", help="where clients connect: HOST:PORT or unix:PATH")
     run.add_argument("--admin", metavar="ADDRESS", help="where health is asked for: HOST:PORT")
+    run.add_argument("--store", metavar="URL", help="where locks live: memory://, or redis://HOST:PORT and its kin")
+    run.add_argument("--workers", metavar="N", help="processes that serve the port; several need a shared store")
     run.add_argument("--log", choices=("json", "text"), help="access log; default: text on a terminal, else json")
+    vouch = commands.add_parser("vouch", help="end the store's quarantine: you vouch that no write is under way")
+    vouch.add_argument("config", metavar="CONFIG")
     check = commands.add_parser("check", help="list every mistake of a configuration; exit 0 or 2")
     check.add_argument("config", metavar="CONFIG")
     explain = commands.add_parser("explain", help="say what would be done with a request")

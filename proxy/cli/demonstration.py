@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TextIO
 
-from proxy.cli.running import url
+from proxy.cli.foreground import url
 from proxy.cli.serving import serving
 from proxy.config import Settings, load
 from proxy.demo.player import play

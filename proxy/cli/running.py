@@ -1,23 +1,31 @@
 """`ifmatch run`: serve until told to stop, finish what is in flight, leave.
 
-What lives here: options, signals, and the lines for the person who started it. Exit 0 after a good end, 1 when a second
-signal cut it short, 2 when the configuration or an address cannot be used.
+What lives here: options, the lines for the person who started it, and reading the file again. What must not: signals
+(`foreground`), processes (`supervising`). Exit 0 after a good end, 1 when something was cut off, 2 when the
+configuration, the store or an address cannot be used.
 """
 
 import argparse
 import asyncio
-import os
 import signal
 import sys
 from dataclasses import replace
+from functools import partial
 
+from proxy.admin import Admin
+from proxy.cli import FAILURE, GOOD, USAGE
+from proxy.cli.foreground import say, until_stopped, url
+from proxy.cli.keeping import fleet_rules
+from proxy.cli.orders import Orders
 from proxy.cli.serving import CutOffError, Served, serving
+from proxy.cli.supervising import Front, supervise
 from proxy.cli.telling import settings_or_mistakes
 from proxy.config import ConfigurationError, Settings
-from proxy.core.address import Address, UnixAddress
+from proxy.core.address import Address
+from proxy.metrics import Gathered, prepare_directory
 from proxy.telemetry import AccessLog, Style
 
-_FLAGS = ("upstream", "listen", "admin")
+_FLAGS = ("upstream", "listen", "admin", "store", "workers")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -31,85 +39,85 @@ def run(options: argparse.Namespace) -> int:
         say(f"cannot listen on {fault.strerror}")
     except CutOffError:
         say("cut off what was still in flight: writes may have been applied")
-        return 1
-    return 2
-
-
-def say(text: str) -> None:
-    """Tell the person who started the command."""
-    print(f"ifmatch {text}", file=sys.stderr, flush=True)
-
-
-def url(address: Address, *, tls: bool = False) -> str:
-    """Return an address as something to open."""
-    if isinstance(address, UnixAddress):
-        return str(address)
-    return f"{'https' if tls else 'http'}://{address}"
+        return FAILURE
+    return USAGE
 
 
 class Process:
-    """One run of the command: SIGTERM or SIGINT drains, a second one ends at once, SIGHUP reads the routes again."""
+    """One run of the command."""
 
     def __init__(self, options: argparse.Namespace) -> None:
         self._config: str | None = options.config
         self._flags = {name: value for name in _FLAGS if (value := getattr(options, name)) is not None}
-        self._access_log = AccessLog(sys.stdout, None if options.log is None else Style(options.log))
+        self._style = None if options.log is None else Style(options.log)
+        self._settings: Settings | None = None
 
     def run(self) -> int:
         """Serve to the end. Raised when an address cannot be had: `OSError`; for TLS: `ConfigurationError`."""
-        settings = settings_or_mistakes(self._config, self._flags)
-        return 2 if settings is None else asyncio.run(self._until_stopped(settings))
-
-    async def _until_stopped(self, settings: Settings) -> int:
-        stopping, forced = asyncio.Event(), asyncio.Event()
-        _on_signals(stopping, forced)
-        drained = asyncio.ensure_future(self._serve(settings, stopping))
-        forcing = asyncio.ensure_future(forced.wait())
-        await asyncio.wait({drained, forcing}, return_when=asyncio.FIRST_COMPLETED)
-        forcing.cancel()
-        if drained.done():
-            drained.result()
-            return 0
-        say("stops at once: writes in flight may have been applied")
-        os._exit(1)  # a write that is cut off has no better end than this process's
+        settings = self._settings = settings_or_mistakes(self._config, self._flags)
+        if settings is None:
+            return USAGE
+        if settings.workers > 1:
+            return asyncio.run(self._supervise(settings))
+        asyncio.run(until_stopped(partial(self._serve, settings)))
+        return GOOD
 
     async def _serve(self, settings: Settings, stopping: asyncio.Event) -> None:
-        async with serving(settings, self._access_log) as served:
-            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload, settings, served)
-            _announce(settings, served)
+        async with serving(settings, AccessLog(sys.stdout, self._style), say=say) as served:
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._adopt, served)
+            announce(settings, served.listen, served.admin)
             await stopping.wait()
             say(f"drains: requests in flight have {settings.drain:g} s")
 
-    def _reload(self, settings: Settings, served: Served) -> None:
-        """Take the routes of the file as it is now, or keep the old ones and say why."""
-        if self._config is None:
+    async def _supervise(self, settings: Settings) -> int:
+        with prepare_directory() as counts:
+            gathered = Gathered(counts)
+            front = Front(
+                announce=partial(announce, settings),
+                reload=self._read_again,
+                reloaded=self._reloaded,
+                departed=gathered.forget_process,
+                admin=lambda ready: Admin(ready, gathered.exposition),
+            )
+            return await supervise(Orders(settings, self._style, counts=counts), settings.workers, front)
+
+    def _adopt(self, served: Served) -> None:
+        read = self._read_again()
+        if read is not None:
+            served.gateway.adopt(read.routes)
+            self._reloaded(read)
+
+    def _read_again(self) -> Settings | None:
+        """Return the settings of the file as it is now; None, having said why, where the old ones are kept."""
+        settings = self._settings
+        if self._config is None or settings is None:
             say("has no file to reload")
-            return
+            return None
         read = settings_or_mistakes(self._config, self._flags)
         if read is None:
             say(f"keeps its old routes: {self._config} has mistakes")
-            return
-        served.gateway.adopt(read.routes)
+            return None
+        if settings.store.shared and fleet_rules(settings, read.routes) != fleet_rules(settings, settings.routes):
+            say("keeps its old routes: replicas that share a store change their rules together; restart all of them")
+            return None
+        return read
+
+    def _reloaded(self, read: Settings) -> None:
         say(f"reloaded the routes of {self._config}: {len(read.routes.routes)}")
-        if replace(read, routes=settings.routes) != settings:
+        if self._settings is not None and replace(read, routes=self._settings.routes) != self._settings:
             say("other keys of the file have changed: they take effect when it is started again")
 
 
-def _announce(settings: Settings, served: Served) -> None:
-    say(f"listening on {url(served.listen, tls=settings.tls is not None)}, guarding {settings.upstream.authority}")
-    if served.admin is not None:
-        say(f"admin on {url(served.admin)}")
-    say(f"rules from {settings.source}; store {settings.store}: locks are this process's own, so run one replica only")
+def announce(settings: Settings, listen: Address, admin: Address | None) -> None:
+    """Say where it serves, by which rules, and what whoever started it may not be aware of."""
+    workers = f" with {settings.workers} workers" if settings.workers > 1 else ""
+    where = url(listen, tls=settings.tls is not None)
+    say(f"listening on {where}{workers}, guarding {settings.upstream.authority}")
+    if admin is not None:
+        say(f"admin on {url(admin)}")
+    sharing = "shared with all replicas" if settings.store.shared else "this process's own, so run one replica only"
+    say(f"rules from {settings.source}; store {settings.store}: locks are {sharing}")
     if not settings.routes.guard_something:
         say("guards nothing: no route enforces, and unmatched is not guard")
     if not settings.tag_key:
         say("tag_key is not set: whoever can guess a content can check the guess against its tag")
-
-
-def _on_signals(stopping: asyncio.Event, forced: asyncio.Event) -> None:
-    def asked() -> None:
-        (forced if stopping.is_set() else stopping).set()
-
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, asked)

@@ -3,20 +3,22 @@
 What lives here: assembly, start and end, for `run` and `demo` alike. What must not: options, signals, output.
 """
 
-import os
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address
+from socket import socket
 
-from proxy.adapters.memory import MemoryLock, MemoryState
 from proxy.adapters.upstream import HttpUpstream
 from proxy.admin import Admin
+from proxy.cli.foreground import naming
+from proxy.cli.keeping import keeping
 from proxy.config import ConfigurationError, Settings, TlsFiles
 from proxy.core.address import Address
 from proxy.core.minting import Minter
 from proxy.gateway import Gateway
+from proxy.metrics import Metrics
 from proxy.server import Server
 from proxy.telemetry import AccessLog
 
@@ -35,41 +37,48 @@ class CutOffError(Exception):
 
 
 @asynccontextmanager
-async def serving(settings: Settings, access_log: AccessLog) -> AsyncIterator[Served]:
+async def serving(
+    settings: Settings,
+    access_log: AccessLog,
+    own: Sequence[socket] = (),
+    *,
+    metrics: Metrics | None = None,
+    say: Callable[[str], None] = lambda _line: None,
+) -> AsyncIterator[Served]:
     """Serve until left; then drain.
 
-    Raised when an address cannot be had: `OSError`; for TLS: `ConfigurationError`; on leaving: `CutOffError`.
+    `own` are sockets that are bound to the address already; the admin port is then somebody else's. `say` writes a line
+    for people when something about the store changes.
+
+    Raised when an address cannot be had: `OSError`; for TLS, or a store that must not be used: `ConfigurationError`; on
+    leaving: `CutOffError`.
     """
+    counts = metrics or Metrics()
     context = None if settings.tls is None else _tls(settings.tls)
-    upstream = HttpUpstream(settings.upstream)
-    gateway = Gateway(settings.routes, upstream, MemoryLock(), MemoryState(), Minter(settings.tag_key))
-    server = Server(gateway, trusted=_trusted(settings), access_log=access_log)
+    minter = Minter(settings.tag_key)
     ready = _Readiness()
-    admin = Admin(ready)
-    try:
-        with _naming(settings.admin):
-            bound_admin = None if settings.admin is None else await admin.start(settings.admin)
-        with _naming(settings.listen):
-            bound = await server.start(settings.listen, context)
+    async with AsyncExitStack() as ending:
+        kept = await ending.enter_async_context(keeping(settings, counts, say))
+        upstream = HttpUpstream(settings.upstream)
+        ending.push_async_callback(upstream.aclose)
+        gateway = Gateway(settings.routes, upstream, kept.lock, kept.state, minter)
+        server = Server(gateway, trusted=_trusted(settings), witnesses=(access_log.write, counts.request))
+        admin = Admin(ready, counts.exposition)
+        ending.push_async_callback(admin.close)
+        ending.push_async_callback(_drain, server, settings.drain, ready)
+        with naming(settings.admin):
+            bound_admin = None if settings.admin is None or own else await admin.start(settings.admin)
+        with naming(settings.listen):
+            bound = await server.start(settings.listen, context, own)
         ready.value = True
         yield Served(gateway, bound, bound_admin)
-    finally:
-        ready.value = False
-        in_time = await server.drain(settings.drain)
-        await admin.close()
-        await upstream.aclose()
-    if not in_time:
+
+
+async def _drain(server: Server, seconds: float, ready: "_Readiness") -> None:
+    """Let what is in flight finish. Raised when it took too long: `CutOffError`."""
+    ready.value = False
+    if not await server.drain(seconds):
         raise CutOffError
-
-
-@contextmanager
-def _naming(address: Address | None) -> Iterator[None]:
-    """Name the address that cannot be had, in words for the person who chose it."""
-    try:
-        yield
-    except OSError as fault:
-        reason = os.strerror(fault.errno) if fault.errno else str(fault)
-        raise OSError(fault.errno, f"{address}: {reason}") from fault
 
 
 class _Readiness:

@@ -33,6 +33,12 @@ MAX_LINE: Final = 8190
 BACKLOG: Final = 1024
 """Connections that the kernel holds until they are accepted."""
 
+ONE: Final = 1
+"""Connections that are accepted in one go from a queue shared with other processes.
+
+asyncio accepts as many as the backlog: whoever wakes first would have the whole of a burst.
+"""
+
 HANDSHAKE: Final = 10.0
 """Seconds for a TLS handshake."""
 
@@ -97,7 +103,7 @@ async def listen(factory: Listener, address: Address, context: ssl.SSLContext | 
     loop = asyncio.get_running_loop()
     handshake = None if context is None else HANDSHAKE
     if isinstance(address, UnixAddress):
-        bound = _bound(address)
+        bound = bind_unix(address)
         return await loop.create_unix_server(
             factory, sock=bound, ssl=context, backlog=BACKLOG, ssl_handshake_timeout=handshake
         )
@@ -109,6 +115,21 @@ async def listen(factory: Listener, address: Address, context: ssl.SSLContext | 
         backlog=BACKLOG,
         ssl_handshake_timeout=handshake,
     )
+
+
+async def listen_on(factory: Listener, own: socket.socket, context: ssl.SSLContext | None) -> asyncio.Server:
+    """Begin to accept connections on a socket bound elsewhere, to an address that other processes listen on too."""
+    shared = own.family == socket.AF_UNIX
+    server = await asyncio.get_running_loop().create_server(  # a Unix socket too: its file is not ours to remove
+        factory,
+        sock=own,
+        ssl=context,
+        backlog=ONE if shared else BACKLOG,
+        ssl_handshake_timeout=None if context is None else HANDSHAKE,
+    )
+    if shared:
+        own.listen(BACKLOG)
+    return server
 
 
 def bound_address(server: asyncio.Server, asked: Address) -> Address:
@@ -124,7 +145,8 @@ def unlink_socket(address: Address) -> None:
         Path(address.path).unlink(missing_ok=True)
 
 
-def _bound(address: UnixAddress) -> socket.socket:
+def bind_unix(address: UnixAddress) -> socket.socket:
+    """Return a socket bound to a path, in the place of one that nobody answers at. Raised when one does: OSError."""
     _remove_stale(address)
     bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:

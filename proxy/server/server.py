@@ -4,17 +4,18 @@ What lives here: putting the rooms together, beginning and ending. What must not
 """
 
 import logging
+import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from proxy.core.address import Address
 from proxy.gateway import Gateway
 from proxy.server.connection import Patience
 from proxy.server.draining import Census
-from proxy.server.handling import Handling, Identity
-from proxy.server.listening import Listener, bound_address, listen, require_native_parser, unlink_socket
-from proxy.telemetry import AccessLog, Sparing
+from proxy.server.handling import Handling, Identity, Witness
+from proxy.server.listening import Listener, bound_address, listen, listen_on, require_native_parser, unlink_socket
+from proxy.telemetry import Sparing
 
 if TYPE_CHECKING:
     import asyncio
@@ -26,6 +27,7 @@ class Server:
     """Serves clients through a gateway, from `start` to `drain`.
 
     `trusted` tells of a peer's IP address, None on a Unix socket, whether its forwarding fields are believed.
+    `witnesses` are told of each request that is over.
     """
 
     def __init__(
@@ -34,13 +36,13 @@ class Server:
         *,
         pseudonym: str = "ifmatch",
         trusted: Callable[[str | None], bool] = lambda _peer: False,
-        access_log: AccessLog | None = None,
+        witnesses: Sequence[Witness] = (),
         patience: Patience | None = None,
     ) -> None:
         self._census = Census()
-        self._handling = Handling(gateway, self._census, Identity(pseudonym, trusted), access_log)
+        self._handling = Handling(gateway, self._census, Identity(pseudonym, trusted), witnesses)
         self._patience = patience or Patience()
-        self._listening: asyncio.Server | None = None
+        self._listening: list[asyncio.Server] = []
         self._address: Address | None = None
 
     @property
@@ -48,16 +50,23 @@ class Server:
         """Tell whether `drain` was called."""
         return self._census.draining
 
-    async def start(self, address: Address, context: ssl.SSLContext | None = None) -> Address:
+    async def start(
+        self, address: Address, context: ssl.SSLContext | None = None, own: Sequence[socket.socket] = ()
+    ) -> Address:
         """Begin to serve, with TLS where there is a `context`, and return the address that was bound.
 
-        Raised when the address cannot be had: OSError. Raised when aiohttp runs on its pure-Python parser:
-        `errors.ConfigurationError`.
+        `own` are sockets bound to the address already, where several processes serve it (`reserving`); the address
+        is not given back at the end then. Raised when the address cannot be had: OSError. Raised when aiohttp runs on
+        its pure-Python parser: `errors.ConfigurationError`.
         """
         require_native_parser()
         listener = Listener(self._handling, self._census, self._patience, Sparing(_log))
-        self._listening = await listen(listener, address, context)
-        self._address = bound_address(self._listening, address)
+        for each in own:
+            self._listening.append(await listen_on(listener, each, context))
+        if own:
+            return address
+        self._listening.append(await listen(listener, address, context))
+        self._address = bound_address(self._listening[0], address)
         return self._address
 
     async def drain(self, seconds: float) -> bool:
@@ -65,8 +74,8 @@ class Server:
 
         A write in progress is finished even if its client has left. Tells whether nothing had to be cut off.
         """
-        if self._listening is not None:
-            self._listening.close()
+        for listening in self._listening:
+            listening.close()
         if self._address is not None:
             unlink_socket(self._address)
         return await self._census.drain(seconds)

@@ -108,11 +108,10 @@ async def serving() -> AsyncIterator[Serving]:
         lock: ResourceLock | None = None,
         **options: Any,
     ) -> Stand:
-        origin = origin or Origin()
-        log = Log()
-        gateway = Gateway(rules or routes(), origin, lock or MemoryLock(), MemoryState(), Minter("test"))
+        origin, log, state = origin or Origin(), Log(), MemoryState()
+        gateway = Gateway(rules or routes(), origin, lock or MemoryLock(state), state, Minter("test"))
         patient = {"patience": Patience(linger=1e6), **options}
-        server = Server(gateway, access_log=AccessLog(log, Style.JSON), **patient)
+        server = Server(gateway, witnesses=[AccessLog(log, Style.JSON).write], **patient)
         stands.append(Stand(server, origin, await server.start(address, context), log, gateway))
         return stands[-1]
 

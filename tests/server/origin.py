@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from proxy.core.fields import Fields
 from proxy.core.message import Request
 from proxy.errors import Failure
-from proxy.ports import Budget, Content, InterimListener, Purpose
+from proxy.ports import Budget, Content, InterimListener, LastCheck, Purpose
 
 TEXT = Fields([("Content-Type", "text/plain")])
 
@@ -94,7 +94,10 @@ class Origin:
         purpose: Purpose,
         budget: Budget,
         interim: InterimListener | None = None,
+        check: LastCheck | None = None,
     ) -> OriginReply:
+        if check is not None:
+            await check()
         seen = Seen(request, None, purpose)
         self.seen.append(seen)
         self.arrived.set()

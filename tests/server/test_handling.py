@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from proxy.adapters.memory import MemoryLock
+from proxy.adapters.memory import MemoryLock, MemoryState
 from proxy.core.entity_tag import EntityTag
 from proxy.core.fields import Fields
 from proxy.core.message import Request
@@ -278,7 +278,7 @@ class NoticedLock:
 
     def __init__(self) -> None:
         self.asked = asyncio.Event()
-        self._lock = MemoryLock()
+        self._lock = MemoryLock(MemoryState())
 
     def hold(self, key: str, terms: LeaseTerms) -> AbstractAsyncContextManager[Lease]:
         self.asked.set()
@@ -563,7 +563,7 @@ async def test_every_request_has_one_line(serving: Serving) -> None:
         "status": 412,
         "upstream_status": 200,
         "verdict": "precondition-failed",
-        "reason": "stale",
+        "reason": "never-minted",
         "if_match": str(EntityTag("old")),
         "etag": tag,
         "bytes_in": 3,
@@ -574,6 +574,33 @@ async def test_every_request_has_one_line(serving: Serving) -> None:
     assert first["id"] != second["id"]
     assert second["wait_ms"] is not None
     assert 0 <= second["overhead_ms"] <= second["duration_ms"]
+
+
+async def test_a_trusted_tag_answers_by_itself(serving: Serving) -> None:
+    """A client whose copy was current a moment ago is told so in full form, and the origin server is not disturbed."""
+    stand = await serving(rules=routes(trust=60.0))
+    wire = await stand.ask(GET)
+    tag = (await wire.answer()).fields.get("etag")
+    wire.send(GET[:-2] + f"If-None-Match: {tag}\r\n\r\n".encode())
+    answer = await wire.answer()
+    assert (answer.status, answer.content) == (304, b"")
+    assert answer.fields.get("etag") == tag
+    assert int(answer.fields.get("age") or -1) >= 0
+    wire.send(put('If-Match: "made-up"'))
+    assert (await wire.answer()).status == 412
+    assert len(stand.origin.seen) == 1
+    _, current, refused = await stand.finish()
+    assert (current["verdict"], current["reason"], current["upstream_status"]) == ("not-modified", "unmodified", None)
+    assert (refused["reason"], refused["upstream_status"], refused["etag"]) == ("never-minted", None, tag)
+
+
+async def test_a_fence_is_forwarded_where_the_route_says_so(serving: Serving) -> None:
+    """The origin server gets one fence with each write, ours; of what the client calls so it sees nothing."""
+    stand = await serving(rules=routes(fence="Fencing-Token"))
+    for _ in range(2):
+        assert (await stand.answer(put("fencing-token: 99999999999999999999"))).status == 204
+    first, second = (seen.request.fields.get_all("fencing-token") for seen in stand.origin.writes)
+    assert 0 < int(*first) < int(*second) < 10**19
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,16 @@
 """The life of a server, from `start` to `drain`."""
 
 import asyncio
+import socket
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
-from proxy.core.address import TcpAddress
+from proxy.core.address import TcpAddress, UnixAddress
 from proxy.ports import Purpose
 from proxy.server import Server
+from proxy.server.reserving import reserve
 from tests.server.conftest import Serving
 from tests.server.origin import Gate, Origin, OriginReply, Pieces, answering
 from tests.server.wire import PATIENCE, connect, put
@@ -152,3 +156,43 @@ async def test_two_servers_of_one_gateway(serving: Serving) -> None:
     with pytest.raises(ConnectionRefusedError):
         await connect(address)
     assert (await (await stand.ask(GET)).answer()).status == 200
+
+
+@pytest.mark.parametrize("unix", [False, True])
+async def test_a_shared_address(serving: Serving, tmp_path: Path, unix: bool) -> None:
+    """Two servers take turns on sockets that they were given; one that drains leaves the address to the other."""
+    stand = await serving()
+    place = await reserve(UnixAddress(str(tmp_path / "s.sock")) if unix else TcpAddress("127.0.0.1", 0))
+    first, second = Server(stand.gateway), Server(stand.gateway)
+    for server in (first, second):
+        assert await server.start(place.address, own=place.sockets()) == place.address
+    assert await first.drain(FOREVER)
+    wire = await connect(place.address)
+    wire.send(GET)
+    assert (await wire.answer()).status == 200
+    wire.writer.close()
+    assert await second.drain(FOREVER)
+    place.release()
+    with pytest.raises((ConnectionRefusedError, FileNotFoundError)):
+        await connect(place.address)
+
+
+async def test_a_burst_on_a_shared_queue(serving: Serving, tmp_path: Path) -> None:
+    """Where processes share one queue of connections, the first to look does not take all that are there."""
+    stand = await serving()
+    path = tmp_path / "s.sock"
+    place = await reserve(UnixAddress(str(path)))
+    servers = Server(stand.gateway), Server(stand.gateway)
+    for server in servers:
+        await server.start(place.address, own=place.sockets())
+    with ExitStack() as opened:
+        for _ in range(20):
+            opened.enter_context(socket.socket(socket.AF_UNIX)).connect(str(path))
+        taken = [0, 0]
+        async with asyncio.timeout(PATIENCE):
+            while sum(taken) < 20:
+                await asyncio.sleep(0)
+                taken = [len(each._census._connections) for each in servers]  # noqa: SLF001 - nobody else need count
+    assert taken == [10, 10]
+    assert await asyncio.gather(*(each.drain(FOREVER) for each in servers)) == [True, True]
+    place.release()

@@ -1,0 +1,66 @@
+"""A command in the foreground: its lines for the person who started it, and the signals that tell it to end.
+
+What lives here: what `run` and each of its workers have in common. What must not: what is served, or how.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Final
+
+from proxy.core.address import Address, UnixAddress
+
+ENDING: Final = (signal.SIGTERM, signal.SIGINT)
+"""The signals that ask for an end: the first for a good one, a second for one at once."""
+
+
+def say(text: str) -> None:
+    """Tell the person who started the command, or nobody where there is nobody any more."""
+    with suppress(OSError):
+        print(f"ifmatch {text}", file=sys.stderr, flush=True)
+
+
+def url(address: Address, *, tls: bool = False) -> str:
+    """Return an address as something to open."""
+    if isinstance(address, UnixAddress):
+        return str(address)
+    return f"{'https' if tls else 'http'}://{address}"
+
+
+@contextmanager
+def naming(address: Address | None) -> Iterator[None]:
+    """Name the address that cannot be had, in words for the person who chose it."""
+    try:
+        yield
+    except OSError as fault:
+        reason = os.strerror(fault.errno) if fault.errno else str(fault)
+        raise OSError(fault.errno, f"{address}: {reason}") from fault
+
+
+async def until_stopped(serve: Callable[[asyncio.Event], Awaitable[None]]) -> None:
+    """Serve until told to stop, which sets the event that `serve` is given; then let it finish.
+
+    A second signal ends the process at once, with exit code 1. Whatever `serve` raises is raised.
+    """
+    stopping, forced = asyncio.Event(), asyncio.Event()
+    _on_signals(stopping, forced)
+    serving = asyncio.ensure_future(serve(stopping))
+    forcing = asyncio.ensure_future(forced.wait())
+    await asyncio.wait({serving, forcing}, return_when=asyncio.FIRST_COMPLETED)
+    forcing.cancel()
+    if not serving.done():
+        say("stops at once: writes in flight may have been applied")
+        os._exit(1)  # a write that is cut off has no better end than this process's
+    await serving
+
+
+def _on_signals(stopping: asyncio.Event, forced: asyncio.Event) -> None:
+    def asked() -> None:
+        (forced if stopping.is_set() else stopping).set()
+
+    loop = asyncio.get_running_loop()
+    for number in ENDING:
+        loop.add_signal_handler(number, asked)

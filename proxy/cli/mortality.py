@@ -1,0 +1,44 @@
+"""When workers die: what is an accident, and what is a loop of crashes that no replacement ends.
+
+What lives here: counting, given the time. What must not: clocks and processes.
+"""
+
+from collections import deque
+from typing import Final
+
+YOUNG: Final = 10.0
+"""Seconds: a worker that ends before them has not got going."""
+
+WINDOW: Final = 30.0
+"""Seconds within which the ends of young workers are counted together."""
+
+TOO_MANY: Final = 5
+"""As many ends of young workers are a loop; or twice the number of workers, as one accident may hit them all."""
+
+PAUSE: Final = 0.5
+"""Seconds by which each such end puts off the next replacement, so that what ails the young has time to pass."""
+
+LONGEST_PAUSE: Final = 2.0
+"""Seconds."""
+
+
+class Mortality:
+    """Judges each end of a worker, by those before."""
+
+    def __init__(self, workers: int) -> None:
+        self.limit = max(TOO_MANY, 2 * workers)
+        self._young: deque[float] = deque()
+
+    def count(self, lived: float, now: float) -> float | None:
+        """Count a worker that ended `now` having lived for `lived` seconds.
+
+        Returns how many seconds to wait before it is replaced; None when there have been too many.
+        """
+        if lived >= YOUNG:
+            return 0.0
+        self._young.append(now)
+        while now - self._young[0] > WINDOW:
+            self._young.popleft()
+        if len(self._young) >= self.limit:
+            return None
+        return min((len(self._young) - 1) * PAUSE, LONGEST_PAUSE)
