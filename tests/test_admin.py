@@ -11,6 +11,7 @@ import pytest
 
 from proxy.admin import Admin
 from proxy.core.address import Address, TcpAddress, UnixAddress
+from proxy.metrics import CONTENT_TYPE, Metrics
 
 LOOPBACK = TcpAddress("127.0.0.1", 0)
 
@@ -34,7 +35,7 @@ def ready() -> Readiness:
 @pytest.fixture
 async def address(ready: Readiness) -> AsyncIterator[Address]:
     """Return where an admin port listens."""
-    admin = Admin(ready)
+    admin = Admin(ready, Metrics().exposition)
     yield await admin.start(LOOPBACK)
     await admin.close()
 
@@ -116,7 +117,7 @@ async def test_a_bad_request_logs_nothing(address: Address, caplog: pytest.LogCa
 
 async def test_close_ends_it(ready: Readiness) -> None:
     """After `close` nobody answers, and idle connections are over."""
-    admin = Admin(ready)
+    admin = Admin(ready, Metrics().exposition)
     address = await admin.start(LOOPBACK)
     assert isinstance(address, TcpAddress)
     reader, writer = await asyncio.open_connection(address.host, address.port)
@@ -132,20 +133,34 @@ async def test_close_ends_it(ready: Readiness) -> None:
 
 async def test_close_before_start(ready: Readiness) -> None:
     """A proxy that could not start can close what it did not open."""
-    await Admin(ready).close()
+    await Admin(ready, Metrics().exposition).close()
 
 
 async def test_a_port_in_use(ready: Readiness) -> None:
     """A port that is taken is an OSError for whoever starts the proxy."""
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError, match="in use"):
-        await Admin(ready).start(TcpAddress("127.0.0.1", taken.getsockname()[1]))
+        await Admin(ready, Metrics().exposition).start(TcpAddress("127.0.0.1", taken.getsockname()[1]))
 
 
 async def test_a_unix_socket(ready: Readiness, tmp_path: Path) -> None:
     """The admin port may be a Unix socket, which is removed at the end."""
     path = tmp_path / "admin.sock"
-    admin = Admin(ready)
+    admin = Admin(ready, Metrics().exposition)
     address = await admin.start(UnixAddress(str(path)))
     assert (await _ask(address, "GET /livez HTTP/1.1"))[0] == 200
     await admin.close()
     assert not path.exists()
+
+
+async def test_metrics_are_those_of_the_proxy(ready: Readiness) -> None:
+    """Prometheus is answered with what the proxy has counted, never to be stored."""
+    metrics = Metrics()
+    metrics.out_of_band()
+    admin = Admin(ready, metrics.exposition)
+    bound = await admin.start(LOOPBACK)
+    status, rest = await _ask(bound, "GET /metrics HTTP/1.1")
+    await admin.close()
+    assert status == 200
+    assert f"Content-Type: {CONTENT_TYPE}" in rest
+    assert "Cache-Control: no-store" in rest
+    assert "ifmatch_out_of_band_changes_total 1.0" in rest

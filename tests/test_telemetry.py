@@ -59,7 +59,7 @@ def _written(style: Style, **facts: str | int | None) -> str:
     stream = io.StringIO()
     journal = _journal()
     journal.note(**facts)
-    AccessLog(stream, style).write(journal)
+    AccessLog(stream, style).write(journal.line())
     return stream.getvalue()
 
 
@@ -211,7 +211,7 @@ def test_text_is_for_people() -> None:
 )
 def test_the_style_is_chosen(stream: io.StringIO, style: Style | None, as_json: bool) -> None:
     """Text on a terminal and JSON elsewhere, unless somebody chooses."""
-    AccessLog(stream, style).write(_journal())
+    AccessLog(stream, style).write(_journal().line())
     assert stream.getvalue().startswith("{") is as_json
 
 
@@ -225,8 +225,8 @@ def _closed() -> io.StringIO:
 def test_a_log_that_cannot_be_written(make: Callable[[], io.StringIO], caplog: pytest.LogCaptureFixture) -> None:
     """Writing never raises, and complains once."""
     log = AccessLog(make(), Style.JSON)
-    log.write(_journal())
-    log.write(_journal())
+    log.write(_journal().line())
+    log.write(_journal().line())
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
 
 
