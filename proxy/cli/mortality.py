@@ -23,22 +23,27 @@ LONGEST_PAUSE: Final = 2.0
 
 
 class Mortality:
-    """Judges each end of a worker, by those before."""
+    """Judges each end of a worker, by those before. `young` and `window` are in seconds."""
 
-    def __init__(self, workers: int) -> None:
-        self.limit = max(TOO_MANY, 2 * workers)
+    def __init__(self, workers: int, *, young: float = YOUNG, window: float = WINDOW) -> None:
+        self._limit = max(TOO_MANY, 2 * workers)
+        self._age = young
+        self._window = window
         self._young: deque[float] = deque()
+
+    def __str__(self) -> str:
+        return f"{self._limit} workers ended within {self._window:g} s, none older than {self._age:g} s"
 
     def count(self, lived: float, now: float) -> float | None:
         """Count a worker that ended `now` having lived for `lived` seconds.
 
         Returns how many seconds to wait before it is replaced; None when there have been too many.
         """
-        if lived >= YOUNG:
+        if lived >= self._age:
             return 0.0
         self._young.append(now)
-        while now - self._young[0] > WINDOW:
+        while now - self._young[0] > self._window:
             self._young.popleft()
-        if len(self._young) >= self.limit:
+        if len(self._young) >= self._limit:
             return None
         return min((len(self._young) - 1) * PAUSE, LONGEST_PAUSE)

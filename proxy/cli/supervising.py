@@ -16,7 +16,7 @@ from typing import Final
 from proxy.admin import Admin
 from proxy.cli import FAILURE, GOOD, USAGE
 from proxy.cli.foreground import ENDING, naming, say
-from proxy.cli.mortality import WINDOW, YOUNG, Mortality
+from proxy.cli.mortality import Mortality
 from proxy.cli.orders import Orders
 from proxy.cli.supervised import Ending, Worker, worker_command
 from proxy.config import Settings
@@ -44,17 +44,24 @@ class Front:
     admin: Callable[[Callable[[], bool]], Admin]
 
 
-async def supervise(orders: Orders, workers: int, front: Front, command: Sequence[str] | None = None) -> int:
+@dataclass(frozen=True, slots=True)
+class Staffing:
+    """How workers are had: each is `command` and its number; `mortality` tells whether one that ended is replaced."""
+
+    command: Sequence[str]
+    mortality: Mortality
+
+
+async def supervise(orders: Orders, workers: int, front: Front, staffing: Staffing | None = None) -> int:
     """Have workers serve until told to stop, and return the exit code.
 
     0 after a good end; 1 when something was cut off, or when workers die faster than it makes sense to replace them; 2
-    when one of the first finds that its orders cannot be carried out. A worker is `command` and its number. Raised when
-    an address cannot be had: OSError.
+    when one of the first finds that its orders cannot be carried out. Raised when an address cannot be had: OSError.
     """
     settings = orders.settings
     with naming(settings.listen):
         place = await reserve(settings.listen)
-    supervisor = Supervisor(place, orders, workers, front, command or worker_command())
+    supervisor = Supervisor(place, orders, workers, front, staffing or Staffing(worker_command(), Mortality(workers)))
     admin = front.admin(supervisor.ready)
     try:
         with naming(settings.admin):
@@ -68,14 +75,13 @@ async def supervise(orders: Orders, workers: int, front: Front, command: Sequenc
 class Supervisor:
     """Keeps workers alive: SIGTERM or SIGINT drains them, a second one ends them at once, SIGHUP brings new routes."""
 
-    def __init__(self, place: Reservation, orders: Orders, workers: int, front: Front, command: Sequence[str]) -> None:
+    def __init__(self, place: Reservation, orders: Orders, workers: int, front: Front, staffing: Staffing) -> None:
         self._place = place
         self._orders = replace(orders, settings=replace(orders.settings, listen=place.address, admin=None))
         self._numbers = range(1, workers + 1)
         self._front = front
-        self._command = command
+        self._staffing = staffing
         self._workers: dict[int, Worker] = {}
-        self._mortality = Mortality(workers)
         self._code: int = GOOD
         self._all_served = False
         self._stopping = asyncio.Event()
@@ -126,7 +132,7 @@ class Supervisor:
     async def _start(self, number: int) -> Worker:
         with ExitStack() as after_start:
             listeners = [after_start.enter_context(listener) for listener in self._place.sockets()]
-            return await Worker.start([*self._command, str(number)], listeners)
+            return await Worker.start([*self._staffing.command, str(number)], listeners)
 
     def _announce(self, admin: Address | None) -> None:
         serving = [worker for worker in self._workers.values() if worker.serves]
@@ -143,10 +149,10 @@ class Supervisor:
             say(ending.complaint or what)
             self._stop(USAGE)
             return 0.0
-        pause = self._mortality.count(ending.lived, time.monotonic())
+        pause = self._staffing.mortality.count(ending.lived, time.monotonic())
         if pause is None:
             say(what)
-            say(f"gives up: {self._mortality.limit} workers ended within {WINDOW:g} s, none older than {YOUNG:g} s")
+            say(f"gives up: {self._staffing.mortality}")
             self._stop(FAILURE)
             return 0.0
         say(f"{what}; starts another {f'in {pause:g} s' if pause else 'in its place'}")

@@ -30,3 +30,9 @@ def test_a_loop_is_told_from_accidents(workers: int, deaths: Deaths, pauses: lis
     """Of workers that (lived, ended at), the young within 30 s count: 5, or twice as many as there are workers."""
     mortality = Mortality(workers)
     assert [mortality.count(lived, now) for lived, now in deaths] == pauses
+
+
+def test_the_rule_in_words() -> None:
+    """What is told whoever started the workers says by which rule they were given up."""
+    assert str(Mortality(2)) == "5 workers ended within 30 s, none older than 10 s"
+    assert str(Mortality(4)) == "8 workers ended within 30 s, none older than 10 s"

@@ -11,9 +11,9 @@ import pytest
 
 from tests.support.child import PATIENCE, ROOT, python
 from tests.support.clients import Client, ask
-from tests.support.fleet import all_leaving, running_fleet
 from tests.support.ledger import Stage
 from tests.support.processes import OriginHandle, running_origin
+from tests.support.staff import all_leaving, running_staff
 
 PAGE = "/page"
 
@@ -31,25 +31,25 @@ def writing(origin: OriginHandle, url: str) -> Iterator[Client]:
 
 def test_a_good_end_finishes_the_write_in_flight() -> None:
     """Every worker ends well only when its answers are sent; then the exit code is 0."""
-    with running_origin() as origin, running_fleet(upstream=origin.url) as fleet:
-        with all_leaving(fleet.pids if fleet.url else ()), writing(origin, fleet.url) as client:
-            fleet.child.signal(signal.SIGTERM)
-            fleet.child.line("drains")
+    with running_origin() as origin, running_staff(upstream=origin.url) as staff:
+        with all_leaving(staff.pids if staff.url else ()), writing(origin, staff.url) as client:
+            staff.child.signal(signal.SIGTERM)
+            staff.child.line("drains")
             origin.release()
             assert client.finish().status in {201, 204}
-            assert fleet.child.wait() == 0
+            assert staff.child.wait() == 0
         assert origin.peek(PAGE) == b"new"
 
 
 def test_a_write_outlives_the_supervisor() -> None:
     """Workers whose supervisor was killed say so, finish what is in flight, and leave."""
-    with running_origin() as origin, running_fleet(upstream=origin.url) as fleet:
-        with all_leaving(fleet.pids if fleet.url else ()), writing(origin, fleet.url) as client:
-            os.kill(fleet.child.pid, signal.SIGKILL)
-            fleet.child.line("worker 1: its supervisor is gone; drains")
-            fleet.child.line("worker 2: its supervisor is gone; drains")
+    with running_origin() as origin, running_staff(upstream=origin.url) as staff:
+        with all_leaving(staff.pids if staff.url else ()), writing(origin, staff.url) as client:
+            os.kill(staff.child.pid, signal.SIGKILL)
+            staff.child.line("worker 1: its supervisor is gone; drains")
+            staff.child.line("worker 2: its supervisor is gone; drains")
             with pytest.raises(ConnectionError):
-                ask(fleet.url, "GET", PAGE)
+                ask(staff.url, "GET", PAGE)
             origin.release()
             assert client.finish().status in {201, 204}
         assert origin.peek(PAGE) == b"new"
@@ -61,12 +61,12 @@ def test_what_a_worker_cuts_off(tmp_path: Path) -> None:
     path.write_text("drain: 0s\n", "utf-8")
     with (
         running_origin() as origin,
-        running_fleet(upstream=origin.url, config=str(path)) as fleet,
-        writing(origin, fleet.url),
+        running_staff(upstream=origin.url, config=str(path)) as staff,
+        writing(origin, staff.url),
     ):
-        fleet.child.signal(signal.SIGTERM)
-        assert fleet.child.wait() == 1
-    told = [line for line in fleet.child.stderr if "writes may have been applied" in line]
+        staff.child.signal(signal.SIGTERM)
+        assert staff.child.wait() == 1
+    told = [line for line in staff.child.stderr if "writes may have been applied" in line]
     assert len(told) == 1
     assert "ended with exit code 1: cut off what was still in flight" in told[0]
 
@@ -76,9 +76,9 @@ def test_what_no_worker_can_do(tmp_path: Path) -> None:
     Path(tmp_path, "nonsense.pem").write_text("nonsense", "utf-8")
     path = tmp_path / "ifmatch.yaml"
     path.write_text("tls: {certificate: nonsense.pem, key: nonsense.pem}\n", "utf-8")
-    with running_fleet(config=str(path)) as fleet:
-        assert fleet.child.wait() == 2
-    (line,) = (line for line in fleet.child.stderr if "departed" not in line)
+    with running_staff(config=str(path)) as staff:
+        assert staff.child.wait() == 2
+    (line,) = staff.spoken
     assert line.startswith("ifmatch tls: ")
     assert "nonsense.pem" in line
 
@@ -87,18 +87,18 @@ def test_new_routes_are_taken_as_they_come(tmp_path: Path) -> None:
     """They apply to the next request, whoever gets it; a worker that is told to reload by a signal does nothing."""
     path = tmp_path / "ifmatch.yaml"
     path.write_text("routes: []\n", "utf-8")
-    with running_origin() as origin, running_fleet(upstream=origin.url, config=str(path)) as fleet:
+    with running_origin() as origin, running_staff(upstream=origin.url, config=str(path)) as staff:
         origin.seed(PAGE, b"text")
-        assert "etag" not in ask(fleet.url, "GET", PAGE).fields
+        assert "etag" not in ask(staff.url, "GET", PAGE).fields
         path.write_text(f"routes:\n  - path: {PAGE}\n", "utf-8")
-        for pid in fleet.pids:
+        for pid in staff.pids:
             os.kill(pid, signal.SIGHUP)
-        assert "etag" not in ask(fleet.url, "GET", PAGE).fields
-        fleet.child.signal(signal.SIGHUP)
-        fleet.child.line("reloaded 1 routes")
+        assert "etag" not in ask(staff.url, "GET", PAGE).fields
+        staff.child.signal(signal.SIGHUP)
+        staff.child.line("reloaded 1 routes")
         for _ in range(10):
-            assert "etag" in ask(fleet.url, "GET", PAGE).fields
-        assert fleet.child.stop() == 0
+            assert "etag" in ask(staff.url, "GET", PAGE).fields
+        assert staff.child.stop() == 0
 
 
 def test_a_worker_is_not_started_by_hand() -> None:
