@@ -9,8 +9,11 @@ import argparse
 import asyncio
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 from proxy.admin import Admin
 from proxy.cli import FAILURE, GOOD, USAGE
@@ -70,7 +73,7 @@ class Process:
             say(f"drains: requests in flight have {settings.drain:g} s")
 
     async def _supervise(self, settings: Settings) -> int:
-        with prepare_directory() as counts:
+        with self._counting() as counts:
             gathered = Gathered(counts)
             front = Front(
                 announce=partial(announce, settings),
@@ -80,6 +83,16 @@ class Process:
                 admin=lambda ready: Admin(ready, gathered.exposition),
             )
             return await supervise(Orders(settings, self._style, counts=counts), settings.workers, front)
+
+    @contextmanager
+    def _counting(self) -> Iterator[Path]:
+        """Make a folder in which all workers count. Raised when there can be none: `ConfigurationError`."""
+        with ExitStack() as folder:
+            try:
+                counts = folder.enter_context(prepare_directory())
+            except OSError as fault:
+                raise ConfigurationError([f"workers: no folder for what they count: {fault}"]) from fault
+            yield counts
 
     def _adopt(self, served: Served) -> None:
         read = self._read_again()

@@ -1,7 +1,7 @@
 """The server: clients in front, the gateway behind.
 
-The rooms: `server` (beginning and ending), `listening` and `connection` (where bytes come in), `exchange` and
-`receiving` (a request and its content), `handling` (one request from end to end), `answering`, `heads` and `sent`
+The rooms: `server` (beginning and ending), `listening`, `reserving` and `connection` (where bytes come in), `exchange`
+and `receiving` (a request and its content), `handling` (one request from end to end), `answering`, `heads` and `sent`
 (where bytes go out), `presence` and `draining` (clients that leave, and our own leaving).
 """
 

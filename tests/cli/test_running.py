@@ -12,8 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from proxy.cli.running import url
-from proxy.core.address import TcpAddress, UnixAddress
 from tests.support.child import ROOT
 from tests.support.clients import Client, ask
 from tests.support.ledger import Stage
@@ -53,7 +51,7 @@ def test_one_line_a_request() -> None:
         ask(proxy.url, "PUT", PAGE, b"new", If_Match='"stale"')
     read, written = (json.loads(line) for line in proxy.child.stdout)
     assert (read["method"], read["path"], read["status"], read["verdict"]) == ("GET", PAGE, 200, "perform")
-    assert (written["status"], written["reason"], written["if_match"]) == (412, "stale", '"stale"')
+    assert (written["status"], written["reason"], written["if_match"]) == (412, "never-minted", '"stale"')
     assert written["select_ms"] > 0
     assert written["perform_ms"] is None
 
@@ -171,10 +169,3 @@ def test_an_invalid_file(tmp_path: Path) -> None:
     done = start("run", str(path))
     assert done.returncode == 2
     assert done.stderr.startswith(f"{path}:2:1: rutes: ")
-
-
-def test_addresses_as_something_to_open() -> None:
-    """A Unix socket has no URL."""
-    assert url(TcpAddress("127.0.0.1", 80)) == "http://127.0.0.1:80"
-    assert url(TcpAddress("::1", 80), tls=True) == "https://[::1]:80"
-    assert url(UnixAddress("/run/x.sock")) == "unix:/run/x.sock"
