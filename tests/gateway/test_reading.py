@@ -15,6 +15,7 @@ from proxy.core.template import Template
 from proxy.core.verdict import NotModified, Perform, PreconditionFailed, Reason
 from proxy.errors import Outcome, OutcomeUnknown, Unanswered
 from proxy.gateway import Answer, Kind
+from proxy.ports import Remembered
 from tests.support.memories import ClockedState
 from tests.support.scripted import TEXT, Canned, Rig, answering, request
 from tests.support.world import SilentJournal
@@ -302,6 +303,30 @@ async def test_what_a_trusted_tag_answers(line: tuple[str, str], reason: Reason 
     assert len(rig.upstream.sent) == (2 if reason is None else 1)
     refused_or_current = isinstance(answer.verdict, (NotModified, PreconditionFailed))
     assert (answer.verdict.reason if refused_or_current and answer.verdict else None) is reason
+
+
+class Asked(ClockedState):
+    """A memory that counts how often it is asked."""
+
+    asked = 0
+
+    async def recall(self, key: str, selector: bytes) -> Remembered | None:
+        self.asked += 1
+        return await super().recall(key, selector)
+
+
+@pytest.mark.parametrize(("trust", "asked"), [(0.0, 0), (TRUST, 2)])
+async def test_memory_is_asked_only_where_it_may_answer(trust: float, asked: int) -> None:
+    """A store may be far away: without trust, or without a condition that it could decide, it is not gone to."""
+    state = Asked()
+    rig = Rig(answering(Canned(200, CONTENT)), replace(TRUSTING, trust=trust), state=state)
+    await rig.get()
+    await rig.get("/wiki/1", ("Range", "bytes=0-1"), ("If-Range", rig.tag(CONTENT)))
+    await rig.write("PUT")
+    assert state.asked == 0
+    await rig.get("/wiki/1", ("If-None-Match", rig.tag(CONTENT)))
+    await rig.write("PUT", ("If-Match", rig.tag(CONTENT)))
+    assert state.asked == asked
 
 
 async def test_trust_ends() -> None:

@@ -1,6 +1,7 @@
 """Proxies in which one part of the promise is broken, so that a test can be seen to notice.
 
-`python -m tests.support.mutants unlocked run ...` is `ifmatch run ...` without that part.
+`python -m tests.support.mutants unlocked run ...` is `ifmatch run ...` without that part; `halting,brief` are two.
+What a fleet has besides is broken in `tests.support.fleet_mutants`; `halting` breaks nothing.
 """
 
 import sys
@@ -10,12 +11,19 @@ from typing import Any
 
 from proxy.adapters.memory import MemoryLock, MemoryState
 from proxy.adapters.memory.lock import MemoryLease
+from proxy.adapters.redis import RedisLock
+from proxy.adapters.redis.lease import RedisLease
 from proxy.adapters.upstream import HttpUpstream
 from proxy.cli import main
+from proxy.core.moment import Moment
+from proxy.core.target import Target
+from proxy.core.verdict import Refusal
 from proxy.errors import Unanswered
 from proxy.gateway import Gateway
 from proxy.gateway.exchange import Write
 from proxy.ports import Lease, Purpose, Reply
+from tests.support.fleet_mutants import amnesic, brief, level, unconfirmed
+from tests.support.halting import halting
 
 _send = HttpUpstream.send
 
@@ -24,6 +32,7 @@ class FreeLease:
     """A lease of nothing."""
 
     fence = 0
+    waited = True
 
     async def confirm(self) -> None:
         pass
@@ -40,11 +49,13 @@ def unlocked() -> None:
         yield FreeLease()
 
     MemoryLock.hold = hold  # type: ignore[assignment, method-assign]  # a mutant has another
+    RedisLock.hold = hold  # type: ignore[assignment, method-assign]  # likewise
 
 
 def released() -> None:
     """Release a resource although the outcome of its last write is unknown."""
     MemoryLease.abandon = lambda _self: None  # type: ignore[assignment, method-assign]  # likewise
+    RedisLease.abandon = lambda _self: None  # type: ignore[assignment, method-assign]  # likewise
 
 
 def repeating() -> None:
@@ -62,24 +73,35 @@ def repeating() -> None:
 
 
 def remembering() -> None:
-    """Refuse by whatever is remembered, however long ago it was seen."""
-    recall = Gateway.recall
+    """Refuse by whatever is remembered, however long ago it was seen, and forget nothing."""
+    reconsider = Gateway.reconsider
 
-    async def old(self: Gateway, write: Write) -> Any:
-        object.__setattr__(write, "arrived", 0)
-        return await recall(self, write)
+    async def old(self: Gateway, write: Write, lease: Lease) -> Refusal | None:
+        object.__setattr__(write, "arrived", Moment(-1, -1))
+        return await reconsider(self, write, FreeLease())
 
-    async def forget(_self: object, _key: str) -> None:
+    async def forget(self: MemoryState, key: str) -> None:
         pass
 
-    Gateway.recall = old  # type: ignore[method-assign]  # likewise
-    MemoryState.forget = forget  # type: ignore[assignment, method-assign]  # likewise
+    def hoard(self: MemoryState, key: str) -> None:
+        pass
+
+    Gateway.reconsider = old  # type: ignore[method-assign]  # likewise
+    MemoryState.forget = forget  # type: ignore[method-assign]  # likewise
+    MemoryState.suspend = MemoryState.resume = hoard  # type: ignore[method-assign]  # likewise
+
+
+def pedantic() -> None:
+    """Take every spelling of a target for a resource of its own."""
+    Target.lock_key = Target.key  # type: ignore[method-assign]  # likewise
 
 
 MUTATIONS: dict[str, Callable[[], None]] = {
-    mutation.__name__: mutation for mutation in (unlocked, released, repeating, remembering)
+    mutation.__name__: mutation
+    for mutation in (unlocked, released, repeating, remembering, pedantic, amnesic, brief, level, unconfirmed, halting)
 }
 
 if __name__ == "__main__":
-    MUTATIONS[sys.argv[1]]()
+    for chosen in sys.argv[1].split(","):
+        MUTATIONS[chosen]()
     raise SystemExit(main(sys.argv[2:]))
