@@ -146,7 +146,7 @@ TABLE: Final[dict[Cause, Problem]] = {
     (PreconditionFailed, Reason.STALE): Problem(412, "precondition-failed", _FAILED, _REREAD, _CLIENT,
         "If-Match names no current entity tag: the resource has changed since."),
     (PreconditionFailed, Reason.ANOTHER_RESOURCE): Problem(412, "precondition-failed", _FAILED, _REREAD, _CLIENT,
-        "If-Match names an entity tag of another resource."),
+        "If-Match names no entity tag of this resource, but one of another."),
     (PreconditionFailed, Reason.NEVER_MINTED): Problem(412, "precondition-failed", _FAILED, _REREAD, _CLIENT,
         "If-Match names an entity tag that was never given out here."),
     (PreconditionFailed, Reason.WEAK): Problem(412, "precondition-failed", _FAILED,

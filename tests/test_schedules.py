@@ -61,7 +61,7 @@ class WithoutSelect(Gateway):
     """Holds the lock, but compares with the state that it saw before."""
 
     async def select(
-        self, request: Request, match: Match, journal: Journal, *, revalidate: bool, step: Step = Step.SELECT
+        self, request: Request, match: Match, journal: Journal, *, under: Lease | None = None, step: Step = Step.SELECT
     ) -> Selection:
         seen = Response(200, TYPE, START)
         validator = self._minter.mint(match.tag_key, seen, match.route.rules)

@@ -190,6 +190,11 @@ class Routes:
         self.unmatched = unmatched
 
     @property
+    def trust_something(self) -> bool:
+        """Tell whether there is any route that answers by what is remembered."""
+        return any(route.trust > 0 for route in self.routes)
+
+    @property
     def guard_something(self) -> bool:
         """Tell whether there is any request that they guard."""
         return self.unmatched is Unmatched.GUARD or any(route.guard is Guard.ENFORCE for route in self.routes)

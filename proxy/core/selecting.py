@@ -36,16 +36,29 @@ TRACING = frozenset({"baggage", "traceparent", "tracestate", "x-correlation-id",
 """Fields that differ from request to request and select nothing."""
 
 
-def selection(request: Request, target: Target, *, revalidate: bool) -> Request:
+def selection(request: Request, target: Target, *, revalidate: bool, fence_field: str | None = None) -> Request:
     """Return the GET of `target` with this client's credentials and selecting fields.
 
     A strong tag must not change with a content coding's time stamp, so `identity` is asked for. `revalidate` keeps
-    caches between us and the origin server from answering with an old state.
+    caches between us and the origin server from answering with an old state. A fence that the client made up is left
+    out, as in `write`.
     """
-    fields = request.fields.without(NOT_SELECTING).adding("Accept-Encoding", "identity")
+    dropped = NOT_SELECTING if fence_field is None else NOT_SELECTING | {fence_field}
+    fields = request.fields.without(dropped).adding("Accept-Encoding", "identity")
     if revalidate:
         fields = fields.replacing("Cache-Control", "no-cache")
     return Request("GET", target, fields)
+
+
+def fenced(request: Request, fence_field: str | None, fence: int) -> Request:
+    """Return the request with the fence of the lease under which it is made, where the route names a field for it."""
+    return request if fence_field is None else request.with_fields(request.fields.replacing(fence_field, str(fence)))
+
+
+def hurried(request: Request) -> bool:
+    """Tell whether the client wants no answer from anybody's memory (RFC 9111 §5.2.1.1, §5.2.1.4)."""
+    directives = (request.fields.get("cache-control") or "").lower().replace(" ", "").split(",")
+    return not {"no-cache", "max-age=0", "no-store"}.isdisjoint(directives)
 
 
 def selector(request: Request) -> bytes:
@@ -61,7 +74,7 @@ def write(request: Request, *, fence_field: str | None = None) -> Request:
 
     Nor with a fence that its client made up, in the field where the origin server looks for one.
     """
-    fence = frozenset() if fence_field is None else frozenset({fence_field.lower()})
+    fence = frozenset() if fence_field is None else frozenset({fence_field})
     return request.with_fields(request.fields.without(CONDITIONAL_FIELDS | fence))
 
 

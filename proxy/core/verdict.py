@@ -19,7 +19,7 @@ class Reason(Enum):
     STALE = "stale"
     """If-Match names no current tag: the representation has changed."""
     ANOTHER_RESOURCE = "another-resource"
-    """If-Match names only tags that were minted here for other resources."""
+    """If-Match names no tag of this resource, but one that was minted here for another."""
     NEVER_MINTED = "never-minted"
     """If-Match names only tags that were never minted here, or with another key."""
     WEAK = "weak"

@@ -20,6 +20,7 @@ from proxy.ports import (
     Content,
     InterimListener,
     Journal,
+    Lease,
     Purpose,
     Remembered,
     Reply,
@@ -72,10 +73,10 @@ class Reading:
                 reply = await self._upstream.send(
                     request, content, purpose=Purpose.RELAY, budget=budget, interim=interim
                 )
+                await self._forget(request, planned, reply)
             except Unanswered as failure:
-                raise failure if request.safe else unknown(failure) from failure
-            finally:
                 await self._forget(request, planned)
+                raise failure if request.safe else unknown(failure) from failure
         journal.note(upstream_status=reply.status)
         response = Response(reply.status, reply.fields)
         if route is not None and route.guard is Guard.ENFORCE:
@@ -90,7 +91,7 @@ class Reading:
         trusted = await self.presume(request, match, conditions, journal)
         if trusted is not None:
             return trusted
-        selection = await self.select(request, match, journal, revalidate=match.route.trust > 0)
+        selection = await self.select(request, match, journal)
         selected = selection.selected
         if not isinstance(selected, Representation) or selection.validator is None:
             if _asks_for_a_part(request, selected):
@@ -112,41 +113,43 @@ class Reading:
         self, request: Request, match: Match, conditions: Preconditions, journal: Journal
     ) -> Answer | None:
         """Answer 304 or 412 by what is remembered, where the route trusts it; None where the origin has to be asked."""
-        if not (match.route.trust and conditions.decisive):
+        if not match.route.trust or not conditions.decisive or selecting.hurried(request):
             return None
         known = await self.recall(request, match, journal)
-        if known is None or self._state.now().since(known.began) > match.route.trust:
-            return None
-        if known.current is None and request.safe:
-            return None
+        now = self._state.now()
+        if known is None or known.began.after(now) or now.since(known.began) > match.route.trust:
+            return None  # one from the future was written before the store's clock went back
         verdict = preconditions.evaluate(request.method, conditions, known.current, match.route.policy)
         if isinstance(verdict, NotModified):
-            age = int(self._state.now().since(known.began))
-            return Answer(verdict, Response(304, known.fields.replacing("Age", str(age))))
+            kept = presenting.not_modified(Response(200, known.fields)).fields
+            return Answer(verdict, Response(304, kept.replacing("Age", str(int(now.since(known.began))))))
         if isinstance(verdict, PreconditionFailed):
             return Answer(self.explained(match, conditions, verdict), None)
         return None
 
     async def recall(self, request: Request, match: Match, journal: Journal) -> Remembered | None:
         """Return what is remembered for a request like this, of what the origin server itself showed."""
-        asked = selecting.selection(request, match.state_target, revalidate=True)
+        asked = _asked(request, match, revalidate=True)
         with journal.step(Step.RECALL):
             known = await self._state.recall(match.lock_key, speaks_for(match, asked))
         return known if known is not None and known.firm else None
 
     async def select(
-        self, request: Request, match: Match, journal: Journal, *, revalidate: bool, step: Step = Step.SELECT
+        self, request: Request, match: Match, journal: Journal, *, under: Lease | None = None, step: Step = Step.SELECT
     ) -> Selection:
         """Ask the origin server for the current state and mint its validator.
 
-        Without `revalidate` a cache between us and the origin server may answer.
+        Unless it is asked `under` a lease, or trusted afterwards, a cache on the way there may answer. The fence goes
+        along: an origin server that keeps the highest it has seen then refuses the late write of a holder before.
         """
-        asked = selecting.selection(request, match.state_target, revalidate=revalidate)
+        revalidate = under is not None or match.route.trust > 0
+        asked = _asked(request, match, revalidate=revalidate)
+        sent = asked if under is None else selecting.fenced(asked, match.route.fence, under.fence)
         timeouts = match.route.timeouts
         began = self._state.now()
         with journal.step(step):
             budget = Budget(timeouts.connect, timeouts.select)
-            reply = await self._upstream.send(asked, None, purpose=Purpose.SELECT, budget=budget)
+            reply = await self._upstream.send(sent, None, purpose=Purpose.SELECT, budget=budget)
             journal.note(upstream_status=reply.status)
             try:
                 selected, validator, rest = await self._read(reply, match)
@@ -171,10 +174,18 @@ class Reading:
             verdict, reason=Reason.ANOTHER_RESOURCE if Provenance.ELSEWHERE in found else Reason.NEVER_MINTED
         )
 
-    async def _forget(self, request: Request, planned: Plan) -> None:
-        """Forget what an unsafe request that goes by the lock may have changed."""
-        if planned.match is not None and not request.safe and planned.match.route.guard is Guard.ENFORCE:
+    async def _forget(self, request: Request, planned: Plan, reply: Reply | None = None) -> None:
+        """Forget what an unsafe request that goes by the lock may have changed. Cancelled, it closes the reply."""
+        if planned.match is None or request.safe:
+            return
+        if planned.match.route.guard is Guard.OFF and not self._routes.trust_something:
+            return
+        try:
             await self._state.forget(planned.match.lock_key)
+        except BaseException:
+            if reply is not None:
+                await reply.aclose()
+            raise
 
     async def _read(self, reply: Reply, match: Match) -> tuple[Selected, Validator | None, Reply | None]:
         """Read the content where its head promises a representation, and mint."""
@@ -203,6 +214,11 @@ def remembered(match: Match, selection: Selection) -> Remembered:
         return Remembered(None, selection.began, firm=firm)
     whole = presenting.tagged(selection.selected.response, selection.validator, match.route.rules)
     return Remembered(selection.validator, selection.began, presenting.not_modified(whole).fields, firm)
+
+
+def _asked(request: Request, match: Match, *, revalidate: bool) -> Request:
+    """Return the selection on behalf of a request, as it is whatever the lease."""
+    return selecting.selection(request, match.state_target, revalidate=revalidate, fence_field=match.route.fence)
 
 
 def speaks_for(match: Match, asked: Request) -> bytes:

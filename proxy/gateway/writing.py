@@ -57,7 +57,7 @@ class Gateway(Reading):
                 refusal = await self.reconsider(write, lease)
                 if refusal is not None:
                     return _refused(write.match, refusal)
-                selection = await self.select(request, write.match, journal, revalidate=True)
+                selection = await self.select(request, write.match, journal, under=lease)
                 verdict = self.evaluate(write, selection)
                 if not isinstance(verdict, Perform):
                     return await self.decline(write, verdict, selection)
@@ -67,7 +67,7 @@ class Gateway(Reading):
                 verdict, forwarded = Perform(Reason.NO_CONDITIONS), _forwarded(write, None, lease)
             await self.confirm(write, lease)
             response = await self.perform(write, forwarded, lease)
-            tag = await self.settle(write, response)
+            tag = await self.settle(write, response, lease)
             return Answer(verdict, presenting.written(response, tag, write.match.route.rules))
 
     def foresee(self, request: Request, plan: Plan, journal: Journal) -> Answer | None:
@@ -121,7 +121,7 @@ class Gateway(Reading):
         selected = selection.selected
         status = selected.response.status
         if not isinstance(selected, Opaque):
-            await self._state.remember(write.match.lock_key, selection.selector, remembered(write.match, selection))
+            await self._remember(write.match, selection)
         if isinstance(selected, Opaque) and not selected.why.relayed:
             await selection.aclose()
             detail = (
@@ -171,7 +171,7 @@ class Gateway(Reading):
             lease.abandon()
         return response
 
-    async def settle(self, write: Write, response: Response) -> EntityTag | None:
+    async def settle(self, write: Write, response: Response, lease: Lease) -> EntityTag | None:
         """Return the new state's tag where the route asks for it, selected under the lease (I11).
 
         The write is done: whatever fails here takes nothing from its answer.
@@ -180,11 +180,18 @@ class Gateway(Reading):
         if may_say is Statement.NOTHING:
             return None
         try:
-            selection = await self.select(write.request, write.match, write.journal, revalidate=True, step=Step.SETTLE)
+            selection = await self.select(write.request, write.match, write.journal, under=lease, step=Step.SETTLE)
             await selection.aclose()
         except Failure:
             return None
         return _tag_to_say(may_say, write, selection)
+
+    async def _remember(self, match: Match, selection: Selection) -> None:
+        try:
+            await self._state.remember(match.lock_key, selection.selector, remembered(match, selection))
+        except BaseException:  # cancelled: nobody is left to close it
+            await selection.aclose()
+            raise
 
     def _evaluated(self, write: Write, current: Validator | None) -> Verdict:
         verdict = preconditions.evaluate(write.request.method, write.conditions, current, write.match.route.policy)
@@ -209,10 +216,9 @@ def _forwarded(write: Write, current: Validator | None, lease: Lease) -> Request
     An origin server that enforces those knows of writers that go past us; one that does not takes no harm (I6). The
     fence goes along where the route says so.
     """
-    field, state = write.match.route.fence, write.match.route.state
-    own = current is not None and not current.minted and state is None
-    request = write.request if own else selecting.write(write.request)
-    return request if field is None else request.with_fields(request.fields.replacing(field, str(lease.fence)))
+    route = write.match.route
+    own = current is not None and not current.minted and route.state is None
+    return selecting.fenced(write.request if own else selecting.write(write.request), route.fence, lease.fence)
 
 
 def _refused(match: Match, verdict: Verdict) -> Answer:

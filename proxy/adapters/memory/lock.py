@@ -71,13 +71,13 @@ class MemoryLock:
 
     def __init__(
         self,
-        state: MemoryState | None = None,
+        state: MemoryState,
         *,
         waiters: int = 10_000,
         clock: Callable[[], float] = time.monotonic,
         loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
-        self._state = MemoryState() if state is None else state
+        self._state = state
         self._room = waiters
         self._clock = clock
         self._loop = loop

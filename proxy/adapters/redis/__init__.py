@@ -6,8 +6,19 @@
 
 from proxy.adapters.redis.connecting import connect
 from proxy.adapters.redis.lock import RedisLock
-from proxy.adapters.redis.opening import Fleet, open_fleet, vouch
+from proxy.adapters.redis.opening import Fleet, Listeners, Membership, open_fleet, vouch
 from proxy.adapters.redis.state import RedisState
 from proxy.adapters.redis.watching import Refused, Standing
 
-__all__ = ["Fleet", "RedisLock", "RedisState", "Refused", "Standing", "connect", "open_fleet", "vouch"]
+__all__ = [
+    "Fleet",
+    "Listeners",
+    "Membership",
+    "RedisLock",
+    "RedisState",
+    "Refused",
+    "Standing",
+    "connect",
+    "open_fleet",
+    "vouch",
+]

@@ -4,14 +4,15 @@ What lives here: the one place where topologies differ, and the options without 
 and reconnect behind our back. What must not: any command of the protocol.
 """
 
+import asyncio
 from collections.abc import Awaitable, Mapping
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, Protocol, TypeVar, cast
 
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 from redis.asyncio.cluster import ClusterNode, RedisCluster
 from redis.asyncio.retry import Retry
-from redis.asyncio.sentinel import Sentinel
+from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import NoBackoff
 
 from proxy.core.address import TcpAddress, UnixAddress
@@ -21,6 +22,7 @@ PATIENCE: Final = 0.25
 """Seconds that the store has for an answer, and a connection for coming about."""
 
 Value = str | bytes | int | float
+Answer = TypeVar("Answer")
 
 
 class Client(Protocol):
@@ -51,6 +53,30 @@ class Client(Protocol):
         ...
 
 
+async def within(seconds: float, answer: Awaitable[Answer]) -> Answer:
+    """Return what is asked of redis-py. Raised when it takes longer: TimeoutError.
+
+    A cancellation is never lost: asyncio.wait_for, which the library uses here and there, swallows one that comes at
+    the same time as its result, before Python 3.12.
+    """
+    async with asyncio.timeout(seconds):
+        task = asyncio.current_task()
+        before = task.cancelling() if task else 0
+        try:
+            return await answer
+        finally:
+            if task and task.cancelling() > before:
+                raise asyncio.CancelledError
+
+
+class _Followed(Redis):
+    """A client of whichever server is primary. Those that the sentinels are asked with are closed with it."""
+
+    async def aclose(self, close_connection_pool: bool | None = None) -> None:  # noqa: FBT001 - as in redis-py
+        await super().aclose(close_connection_pool)
+        await cast("SentinelConnectionPool", self.connection_pool).sentinel_manager.aclose()
+
+
 def connect(address: StoreAddress) -> Client:
     """Return a client. Nothing is connected yet. Raised when files of TLS cannot be used: OSError, ssl.SSLError."""
     if address.topology is Topology.SENTINEL:
@@ -67,16 +93,18 @@ def _by_sentinel(address: StoreAddress) -> Client:
     asking = {
         **_timing(),
         **_tls(address),
+        "socket_timeout": PATIENCE,  # so that one that hangs does not keep us from the next
         "username": address.sentinel_username,
         "password": address.sentinel_password,
     }
     sentinel: Any = Sentinel(_hosts(address), sentinel_kwargs=asking, db=address.database, **_options(address))  # type: ignore[no-untyped-call]  # of redis-py
-    return cast("Client", sentinel.master_for(address.service or ""))
+    return cast("Client", sentinel.master_for(address.service or "", redis_class=_Followed))
 
 
 def _cluster(address: StoreAddress) -> Client:
     nodes = [ClusterNode(host, port) for host, port in _hosts(address)]
-    return cast("Client", RedisCluster(startup_nodes=nodes, **_options(address)))
+    # With more than 0 steps every fifth MOVED closes all connections, whoever uses them.
+    return cast("Client", RedisCluster(startup_nodes=nodes, reinitialize_steps=0, **_options(address)))
 
 
 def _hosts(address: StoreAddress) -> list[tuple[str, int]]:
@@ -89,12 +117,14 @@ def _options(address: StoreAddress) -> dict[str, Any]:
 
 
 def _timing() -> dict[str, Any]:
-    # Without these a refused connection costs four seconds, and a hung server most of a minute, for each command.
+    # Without these a refused connection costs four seconds, and a hung server most of a minute, for each command. How
+    # long an answer may take is for `within`: the library's own limit starts a task for each command that is sent.
     return {
-        "socket_timeout": PATIENCE,
+        "socket_timeout": None,
         "socket_connect_timeout": PATIENCE,
         "retry": Retry(NoBackoff(), 0),
         "protocol": 2,  # with 3 come notices by which the library moves connections on its own
+        "driver_info": None,  # it would introduce itself on each connection, and need permission to
     }
 
 

@@ -10,9 +10,12 @@ from typing import Any, Final
 from redis.asyncio.cluster import RedisCluster
 from redis.exceptions import RedisError
 
-from proxy.adapters.redis.connecting import Client
+from proxy.adapters.redis.connecting import PATIENCE, Client, within
 
 OLDEST: Final = (6, 2)
+
+LOOK: Final = 4 * PATIENCE
+"""Seconds that looking a store over may take; a sentinel or a node that hangs may be the first to be asked."""
 
 LONGEST_LAG: Final = 10.0
 """Seconds after which a primary without replicas refuses writes, as it comes: min-replicas-max-lag 10."""
@@ -43,9 +46,9 @@ def denied(fault: BaseException) -> str:
 async def inspect(client: Client) -> float:
     """Look a store over and return its lag: the seconds for which a replaced primary may still take writes.
 
-    Raised when it is not fit: `Unfit`; when it does not answer: a fault of redis-py.
+    Raised when it is not fit: `Unfit`; when it does not answer: a fault of redis-py, or TimeoutError.
     """
-    told = await _information(client)
+    told = await within(LOOK, _information(client))
     for server in told:
         judge(server)
     return LONGEST_LAG if any(int(server.get("connected_slaves", 0)) for server in told) else 0.0

@@ -104,7 +104,7 @@ class RedisLease:
         if self.granted is None:
             return
         for _ in range(TRIES):
-            if self._proven is not None and local_time() - self._proven <= FRESH:
+            if self._is_proven():
                 return
             try:
                 self._proven = await self.granted.phase(self.terms.write)
@@ -114,7 +114,8 @@ class RedisLease:
                 if not self.fall_back:
                     raise
                 return
-        raise LeaseLost(_SLOW)
+        if not self._is_proven():
+            raise LeaseLost(_SLOW)
 
     def abandon(self) -> None:
         """Let the lock lapse by itself, in the store and here."""
@@ -129,6 +130,9 @@ class RedisLease:
             await self.granted.abandon()
         else:
             self.others = await self.granted.release()
+
+    def _is_proven(self) -> bool:
+        return self._proven is not None and local_time() - self._proven <= FRESH
 
 
 class Afterwards:

@@ -30,7 +30,7 @@ IN_A_ROW: Final = 8
 """How many writers of one process may follow each other while other processes wait."""
 
 GIVE_WAY: Final = 0.02
-"""Seconds for which a process lets others go first then."""
+"""Seconds for which a process lets others go first then, unless one of them is done before."""
 
 _ABANDONED: Final = "An earlier write to this resource had no answer; others wait until it can no longer be applied."
 _HELD: Final = "Other writes to this resource took longer than the route's `lock.wait`."
@@ -63,6 +63,7 @@ class RedisLock:
         self._fall_back = fall_back
         self._afterwards = Afterwards()
         self._in_a_row: dict[str, int] = {}
+        self._leaving: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
     async def hold(self, key: str, terms: LeaseTerms) -> AsyncIterator[Lease]:
@@ -76,19 +77,23 @@ class RedisLock:
             try:
                 yield lease
             finally:
-                leaving = asyncio.ensure_future(self._leave(key, lease))
+                leaving = asyncio.create_task(self._leave(key, lease))
+                self._leaving.add(leaving)
+                leaving.add_done_callback(self._leaving.discard)
                 await asyncio.shield(leaving)
 
     async def aclose(self) -> None:
-        """Give up what is still to be released."""
+        """Let those who leave do so, and give up what is still to be released."""
+        if self._leaving:
+            await asyncio.wait(self._leaving)
         await self._afterwards.aclose()
 
     async def _entered(self, key: str, terms: LeaseTerms, local: Lease, deadline: float) -> RedisLease:
-        if local.waited and self._in_a_row.get(key, 0) >= IN_A_ROW:
+        gives_way = local.waited and self._in_a_row.get(key, 0) >= IN_A_ROW
+        if gives_way:
             self._in_a_row.pop(key)
-            await asyncio.sleep(GIVE_WAY)
         try:
-            granted, waited = await self._acquire(self._store.naming.of(key), terms, deadline)
+            granted, waited = await self._acquire(self._store.naming.of(key), terms, deadline, gives_way=gives_way)
         except (ResourceBusy, Quarantined):
             raise
         except StoreFailure:
@@ -109,14 +114,21 @@ class RedisLock:
         else:
             self._in_a_row.pop(key, None)
 
-    async def _acquire(self, keys: Keys, terms: LeaseTerms, deadline: float) -> tuple[Granted, bool]:
-        """Return the lock, and whether it had to be waited for."""
+    async def _acquire(
+        self, keys: Keys, terms: LeaseTerms, deadline: float, *, gives_way: bool
+    ) -> tuple[Granted, bool]:
+        """Return the lock, and whether it had to be waited for.
+
+        Who gives way listens meanwhile, so that those who go first can tell that somebody waits.
+        """
         token = secrets.token_hex(16)
         try:
-            answer = await self._ask(keys, token, terms)
+            answer = None if gives_way else await self._ask(keys, token, terms)
             if isinstance(answer, Granted):
                 return answer, False
             async with self._waking.listening(keys.channel) as bell:
+                if gives_way:
+                    await bell.wait(GIVE_WAY)
                 return await self._await(bell, answer, lambda: self._ask(keys, token, terms), deadline), True
         except (ResourceBusy, Quarantined, Unsent):
             raise
@@ -126,7 +138,7 @@ class RedisLock:
             raise
 
     async def _await(
-        self, bell: Bell, first: _Held, ask: Callable[[], Awaitable[Granted | _Held]], deadline: float
+        self, bell: Bell, first: _Held | None, ask: Callable[[], Awaitable[Granted | _Held]], deadline: float
     ) -> Granted:
         """Ask again whenever the bell rings, and now and then. Raised when the time is over: `errors.ResourceBusy`."""
         loop = asyncio.get_running_loop()
@@ -134,6 +146,7 @@ class RedisLock:
             answer = await ask()
             if isinstance(answer, Granted):
                 return answer
+            first = first or answer
             left = deadline - loop.time()
             if left <= 0 or (answer.phase == "a" and answer.left > left):
                 raise _busy(answer, same=answer.fence == first.fence)

@@ -39,7 +39,10 @@ def _nothing(*_told: object) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Listeners:
-    """Who is told what happens: lines for people, standings, failed calls by reason, changes past the fleet."""
+    """Who is told what happens.
+
+    Lines for people; standings; failed calls, by reason; states that changed past the fleet.
+    """
 
     say: Callable[[str], None] = _nothing
     on_standing: Callable[[Standing], None] = _nothing

@@ -190,13 +190,13 @@ REMEMBER: Final = Script(
 local phase = redis.call('HGET', KEYS[1], 's')
 if phase and phase ~= 'r' then return {0} end
 local known = redis.call('HMGET', KEYS[2], 'floor', ARGV[1], 'fence')
-if known[1] and tonumber(known[1]) >= tonumber(ARGV[3]) then return {0} end
+if tonumber(known[1] or 0) >= tonumber(ARGV[3]) then return {0} end  -- at 0 it began at a time nobody knows
 local changed = 0
-if known[2] then
-  local earliest, identity = string.match(known[2], '^(%d+) %d+ ([^\\n]*)')
+local earliest, identity = string.match(known[2] or '', '^(%d+) %d+ ([^\\n]*)')
+if earliest then
   if tonumber(earliest) > tonumber(ARGV[4]) then return {0} end
   changed = identity ~= string.match(ARGV[2], '^%d+ %d+ ([^\\n]*)') and 1 or 0
-elseif redis.call('HLEN', KEYS[2]) >= tonumber(ARGV[6]) + 2 then
+elseif not known[2] and redis.call('HLEN', KEYS[2]) >= tonumber(ARGV[6]) + 2 then
   redis.call('DEL', KEYS[2])
   redis.call('HSET', KEYS[2], 'floor', known[1] or '0', 'fence', known[3] or '0')
 end

@@ -17,7 +17,7 @@ from proxy.adapters.redis.store import Store
 from proxy.core import entity_tag
 from proxy.core.fields import Fields
 from proxy.core.minting import Validator
-from proxy.core.moment import Moment
+from proxy.core.moment import SOMETIME, Moment
 from proxy.errors import StoreFailure
 from proxy.ports import Remembered
 
@@ -124,10 +124,17 @@ def read(text: bytes) -> Remembered | None:
         head, _, body = text.decode().partition("\n")
         earliest, latest = (int(number) for number in head.split(" ")[:2])
         document = json.loads(body)
-        lines = [(str(name), str(value)) for name, value in document["fields"]]
+        lines = [(_text(name), _text(value)) for name, value in document["fields"]]
+        if not SOMETIME.earliest <= earliest <= latest <= SOMETIME.latest:
+            return None
         return Remembered(_validator(document), Moment(earliest, latest), Fields(lines), document["firm"] is True)
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
+
+
+def _text(value: object) -> str:
+    """Return text of a field. Raised when it has characters that are no bytes: `ValueError`."""
+    return str(value).encode("latin-1").decode("latin-1")
 
 
 def _validator(document: dict[str, object]) -> Validator | None:

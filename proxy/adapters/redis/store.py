@@ -14,7 +14,7 @@ from typing import Any, Final
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from proxy.adapters.redis.connecting import PATIENCE, Client, Value
+from proxy.adapters.redis.connecting import PATIENCE, Client, Value, within
 from proxy.adapters.redis.keys import Naming
 from proxy.adapters.redis.scripts import Script
 from proxy.adapters.redis.timing import Reading, StoreClock, local_time
@@ -66,8 +66,8 @@ def reason_of(fault: BaseException) -> str:
     if isinstance(fault, (TimeoutError, RedisTimeoutError)):
         return "timeout"
     if isinstance(fault, ResponseError):
-        first = str(fault).partition(" ")[0].rstrip(":")
-        return first.lower() if first.isupper() else "refused"
+        word = fault.status_code or str(fault).partition(" ")[0]  # redis-py takes the words that it knows off the text
+        return word.lower() if word.isupper() and word != "ERR" else "refused"
     return "unreachable"
 
 
@@ -98,29 +98,28 @@ class Store:
 
     async def run(self, script: Script, keys: Sequence[str], *arguments: Value) -> Reply:
         """Run a script. Raised when the store does not answer in time, or refuses: `errors.StoreFailure`."""
-        if not self.usable:
-            raise Unsent(_UNREACHABLE)
-        try:
-            return await self.attempt(script, keys, *arguments)
-        except FAULTS as fault:
-            self.on_fault(reason_of(fault))
-            raise StoreFailure(_UNUSABLE if isinstance(fault, ResponseError) else _UNREACHABLE) from fault
+        async with self._room:
+            if not self.usable:
+                raise Unsent(_UNREACHABLE)
+            try:
+                return await self.attempt(script, keys, *arguments)
+            except FAULTS as fault:
+                self.on_fault(reason_of(fault))
+                raise StoreFailure(_UNUSABLE if isinstance(fault, ResponseError) else _UNREACHABLE) from fault
 
     async def attempt(self, script: Script, keys: Sequence[str], *arguments: Value) -> Reply:
         """Run a script whether the store is believed to be usable or not. Raised: one of `FAULTS`."""
-        async with asyncio.timeout(PATIENCE):
-            async with self._room:
-                sent = local_time()
-                values = await self._evaluate(script, len(keys), *keys, *arguments)
+        sent = local_time()
+        values = await within(PATIENCE, self._evaluate(script, len(keys), *keys, *arguments))
         return Reply(values, sent, local_time())
 
     async def field(self, key: str, name: str) -> bytes | None:
         """Return a field of a hash; None where there is none or the store does not answer."""
-        if not self.usable:
-            return None
         with suppress(*FAULTS):
-            async with asyncio.timeout(PATIENCE), self._room:
-                value = await self.client.hget(key, name)
+            async with self._room:
+                if not self.usable:
+                    return None
+                value = await within(PATIENCE, self.client.hget(key, name))
                 return value if isinstance(value, bytes) else None
         return None
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from redis.asyncio.client import PubSub
 
-from proxy.adapters.redis.connecting import PATIENCE
+from proxy.adapters.redis.connecting import PATIENCE, within
 from proxy.adapters.redis.store import FAULTS
 
 AGAIN: Final = 0.5
@@ -78,24 +78,25 @@ class Waking:
 
     async def _subscribe(self, channel: str) -> None:
         """Ask for a channel and wait until the store has confirmed it: what is told before is not heard."""
-        before = self._confirmed[channel]
         with suppress(*FAULTS):
-            async with asyncio.timeout(PATIENCE):
-                await self._send("subscribe", channel)
-                while self._confirmed[channel] == before:
-                    self._changed.clear()
-                    await self._changed.wait()
+            await within(PATIENCE, self._confirming(channel))
+
+    async def _confirming(self, channel: str) -> None:
+        before = self._confirmed[channel]
+        await self._send("subscribe", channel)
+        while self._confirmed[channel] == before:
+            self._changed.clear()
+            await self._changed.wait()
 
     async def _unsubscribe(self, channel: str) -> None:
         self._confirmed.pop(channel, None)
         with suppress(*FAULTS):
-            async with asyncio.timeout(PATIENCE):
-                await self._send("unsubscribe", channel)
+            await within(PATIENCE, self._send("unsubscribe", channel))
 
-    async def _send(self, command: str, channel: str) -> None:
+    async def _send(self, command: str, *channel: str) -> None:
         async with self._sending:
             if self._pubsub is not None:
-                await getattr(self._pubsub, command)(channel)
+                await getattr(self._pubsub, command)(*channel)
 
     async def _listen(self) -> None:
         """Keep a subscription, and make it anew where it is lost."""
@@ -110,9 +111,7 @@ class Waking:
     async def _hear(self) -> None:
         pubsub = self._connect()
         try:
-            async with asyncio.timeout(PATIENCE * 2):
-                await pubsub.subscribe(self._home, *self._bells)
-            self._pubsub = pubsub
+            await within(PATIENCE * 2, self._begin(pubsub))
             while True:
                 await self._take(pubsub)
         finally:
@@ -120,13 +119,18 @@ class Waking:
             with suppress(*FAULTS):
                 await pubsub.aclose()  # type: ignore[no-untyped-call]  # of redis-py
 
+    async def _begin(self, pubsub: PubSub) -> None:
+        await pubsub.subscribe(self._home)
+        async with self._sending:
+            self._pubsub = pubsub  # whoever comes from now on asks for a channel, those before did so in vain
+            await pubsub.subscribe(self._home, *self._bells)
+
     async def _take(self, pubsub: PubSub) -> None:
         """Take what comes. Raised when nothing does although it was asked for: TimeoutError."""
-        message = await pubsub.get_message(timeout=QUIET)
+        message = await _next(pubsub)
         if message is None:
-            async with self._sending:
-                await pubsub.ping()
-            message = await pubsub.get_message(timeout=QUIET)
+            await within(PATIENCE, self._send("ping"))
+            message = await _next(pubsub)
             if message is None:
                 raise TimeoutError
         self._told(message)
@@ -134,9 +138,14 @@ class Waking:
     def _told(self, message: dict[str, Any]) -> None:
         channel = message["channel"]
         name = channel.decode() if isinstance(channel, bytes) else str(channel)
-        if message["type"] == "subscribe":
+        if message["type"] == "subscribe" and name in self._bells:
             self._confirmed[name] += 1
             self._changed.set()
         elif message["type"] == "message":
             for bell in self._bells.get(name, ()):
                 bell.ring()
+
+
+async def _next(pubsub: PubSub) -> dict[str, Any] | None:
+    """Return what comes next; None when it is quiet. A lost connection may be made anew meanwhile, by the library."""
+    return await within(QUIET + PATIENCE, pubsub.get_message(timeout=QUIET))

@@ -23,14 +23,20 @@ EVERY: Final = 1.0
 """Seconds between two looks while all is well."""
 DOWN: Final = 0.5
 """Seconds between two looks while the store is not usable."""
-RULES_COUNT: Final = 15_000
+RULES_COUNT: Final = 5_000
 """Milliseconds for which a process that said nothing more still counts as a member of the fleet."""
+INSPECTED: Final = 30
+"""How many looks there are for one at what the store is: somebody may change its policy, or make it a replica."""
 SAMPLE: Final = 32
 """How many epochs are looked at a time; all of them within half a minute, and at once when one has changed."""
 
 
 class Refused(Exception):
     """The store answers and must not be used. The text says why and what to do."""
+
+
+class OtherRules(Refused):
+    """The store is in use by processes with other rules, or was a moment ago."""
 
 
 class Standing(Enum):
@@ -64,7 +70,9 @@ class Watch:
         self._epochs = store.naming.epochs()
         self._next = 0
         self._sweep = True
+        self._held: list[str] = []
         self._inspect = True
+        self._looks = 0
         self._say = say
         self._on_standing = on_standing
         self._doubt = asyncio.Event()
@@ -72,8 +80,20 @@ class Watch:
         self.standing = Standing.UNKNOWN
 
     async def start(self) -> None:
-        """Look once, then go on by itself. Raised when the store answers and must not be used: `Refused`."""
-        await self._look()
+        """Look once, then go on by itself. Raised when the store answers and must not be used: `Refused`.
+
+        Those who worked under other rules may have left just now, so they are given the time to be forgotten.
+        """
+        loop = asyncio.get_running_loop()
+        ending = loop.time() + RULES_COUNT / 1_000 + EVERY
+        while True:
+            try:
+                await self._look()
+                break
+            except OtherRules:
+                if loop.time() > ending:
+                    raise
+            await asyncio.sleep(DOWN)
         self._task = asyncio.create_task(self._go_on())
 
     async def aclose(self) -> None:
@@ -105,12 +125,16 @@ class Watch:
                 await self._look()
             except Refused as refused:
                 self._stand(Standing.REFUSED, str(refused))
+            except Exception:  # noqa: BLE001 - whoever watches must not fall asleep over a fault of its own
+                _log.exception("a look at the store ended in a fault")
+                self._stand(Standing.UNREACHABLE, "fault")
             await asyncio.sleep(0.05)  # so that a storm of failures is one look
 
     async def _look(self) -> None:
         """Ask the store. Raised when it must not be used: `Refused`."""
         try:
-            if self._inspect:
+            self._looks += 1
+            if self._inspect or self._looks % INSPECTED == 0:
                 self._store.lag = await inspecting.inspect(self._store.client)
                 self._inspect = False
             left = await self._epoch()
@@ -131,15 +155,27 @@ class Watch:
             self._stand(Standing.QUARANTINED if left else Standing.USABLE, f"{left / 1000:.0f} s")
 
     async def _epoch(self) -> int:
-        """Look at some epochs, or at all of them where one has changed. Return how long nothing is granted, in ms."""
-        if self._sweep:
-            longest = 0
-            for start in range(0, BUCKETS, self._chunk):
-                reply = await self._swept(self._epochs[start : start + self._chunk])
-                longest = max(longest, reply.status)
-            self._sweep = False
-            return longest
-        return await self._sampled()
+        """Look at some epochs, or at all of them where one has changed. Return how long nothing is granted, in ms.
+
+        In quarantine those are looked at that are in it for longest, until they are not.
+        """
+        if self._held and not self._sweep:
+            reply = await self._swept(self._held)
+            self._sweep = not reply.status or bool(reply.number(1))
+            if not self._sweep:
+                return reply.status
+        return await (self._all() if self._sweep else self._sampled())
+
+    async def _all(self) -> int:
+        longest = 0
+        self._held = []
+        for start in range(0, BUCKETS, self._chunk):
+            epochs = self._epochs[start : start + self._chunk]
+            reply = await self._swept(epochs)
+            if reply.status > longest:
+                longest, self._held = reply.status, epochs
+        self._sweep = False
+        return longest
 
     async def _sampled(self) -> int:
         start = self._next
@@ -148,7 +184,7 @@ class Watch:
         for first in range(start, start + SAMPLE, min(SAMPLE, self._chunk)):
             reply = await self._swept(self._epochs[first : min(first + self._chunk, start + SAMPLE)])
             longest = max(longest, reply.status)
-            self._sweep = self._sweep or bool(reply.number(1))
+            self._sweep = self._sweep or bool(reply.status or reply.number(1))
         if self._sweep:
             self._doubt.set()
         return longest
@@ -161,7 +197,7 @@ class Watch:
     async def _rules(self) -> None:
         reply = await self._store.attempt(RULES, [self._store.naming.rules], self._fingerprint, RULES_COUNT)
         if not reply.status:
-            raise Refused(inspecting.OTHER_RULES)
+            raise OtherRules(inspecting.OTHER_RULES)
 
     def _stand(self, standing: Standing, why: str) -> None:
         """Take note of a standing, and say so where it is another one than before."""
