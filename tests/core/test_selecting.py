@@ -4,7 +4,7 @@ import pytest
 
 from proxy.core.fields import Fields
 from proxy.core.message import Request
-from proxy.core.selecting import CONTENT_FIELDS, TRACING, selection, selector, write
+from proxy.core.selecting import CONTENT_FIELDS, TRACING, fenced, hurried, selection, selector, write
 from proxy.core.target import parse
 
 TARGET = parse("/wiki/1?a=b", "h")
@@ -85,3 +85,36 @@ def test_a_write_is_forwarded_without_its_clients_fence(name: str) -> None:
     request = put(("X-A", "1"), (name, "9"), ("If-Match", '"a"'), (name.swapcase(), "8"))
     assert list(write(request, fence_field="Fencing-Token").fields) == [("X-A", "1")]
     assert write(request).fields.get("fencing-token") == "9, 8"
+
+
+def test_a_selection_goes_without_its_clients_fence() -> None:
+    """A fence that a client made up would count as that of a lease."""
+    request = Request("PUT", TARGET, Fields([("fencing-token", "9"), ("X-A", "1")]))
+    asked = selection(request, TARGET, revalidate=False, fence_field="Fencing-Token")
+    assert "fencing-token" not in asked.fields
+    assert "fencing-token" in selection(request, TARGET, revalidate=False).fields
+
+
+def test_a_fence_replaces_what_was_there() -> None:
+    """Where a route names a field, it has one line, the lease's."""
+    request = Request("PUT", TARGET, Fields([("fencing-token", "9")]))
+    assert fenced(request, "Fencing-Token", 7).fields.get_all("Fencing-Token") == ("7",)
+    assert fenced(request, None, 7) is request
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("no-cache", True),
+        ("max-age=60, No-Cache", True),
+        ("max-age = 0", True),
+        ("no-store", True),
+        ("max-age=10", False),
+        ("private", False),
+        (None, False),
+    ],
+)
+def test_a_client_may_refuse_what_is_remembered(value: str | None, expected: bool) -> None:
+    """RFC 9111 §5.2.1: the origin server is to be asked."""
+    fields = Fields([] if value is None else [("Cache-Control", value)])
+    assert hurried(Request("GET", TARGET, fields)) is expected

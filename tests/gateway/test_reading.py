@@ -468,3 +468,16 @@ async def test_a_get_that_a_write_overtook_is_not_trusted(write: Callable[[Rig],
     assert (await reading).verdict == Perform(Reason.NO_CONDITIONS)
     assert await rig.asks()
     assert not await rig.asks()
+
+
+async def test_a_client_that_wants_no_memory_is_shown_the_origin_server() -> None:
+    """RFC 9111 §5.2.1.4: `no-cache` asks for what is current, trust or not."""
+    rig = showing(route=replace(WIKI, trust=60.0))
+    tag = (await rig.get()).response
+    assert tag is not None
+    condition = ("If-None-Match", tag.fields.get("etag") or "")
+    before = len(rig.upstream.selects())
+    await rig.get("/wiki/1", condition)
+    assert len(rig.upstream.selects()) == before
+    await rig.get("/wiki/1", condition, ("Cache-Control", "no-cache"))
+    assert len(rig.upstream.selects()) == before + 1

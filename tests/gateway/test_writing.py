@@ -207,6 +207,14 @@ async def test_fences_rise_along_writes() -> None:
     assert len(fences) == 6
 
 
+async def test_the_fence_goes_along_with_the_selection() -> None:
+    """An origin server that keeps the highest fence it has seen refuses the late write of the holder before."""
+    rig = holding(route=FENCED)
+    await rig.write("PUT", ("If-Match", rig.tag(OLD)), ("Fencing-Token", "9" * 30))
+    selected, *_ = rig.upstream.selects()
+    assert selected.request.fields.get_all("fencing-token") == (str(rig.lock.leases[0].fence),)
+
+
 async def test_no_fence_is_forwarded_unasked() -> None:
     """A route that names no field for it adds none, and leaves alone what a client calls so."""
     rig = holding()
