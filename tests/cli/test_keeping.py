@@ -46,10 +46,9 @@ async def test_a_shared_store_keeps_both() -> None:
 
 async def test_a_store_that_must_not_be_used_is_a_mistake() -> None:
     """One line says which store, why, and what to do; the password is not in it."""
-    with running_redis(policy="allkeys-lru", password="hush") as redis:
-        with pytest.raises(ConfigurationError) as raised:
-            async with keeping(settings(store=redis.url), Metrics(), lambda _line: None):
-                pass
+    with running_redis(policy="allkeys-lru", password="hush") as redis, pytest.raises(ConfigurationError) as raised:
+        async with keeping(settings(store=redis.url), Metrics(), lambda _line: None):
+            pass
     (problem,) = raised.value.problems
     assert problem.startswith("store redis://127.0.0.1:")
     assert "set maxmemory-policy noeviction" in problem

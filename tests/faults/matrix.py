@@ -31,16 +31,17 @@ class Store(Enum):
 
     SINGLE = "single"
     CLOCK = "single, with a wall clock of its own"
+    KEEPING = "single, with its keys on disk"
     SENTINEL = "sentinel"
     CLUSTER = "cluster"
 
     def running(self) -> "AbstractContextManager[object]":
         """Run one."""
         if self is Store.SENTINEL:
-            return running_sentinel(min_replicas=0)
+            return running_sentinel(min_replicas=1)
         if self is Store.CLUSTER:
-            return running_cluster(3)
-        return running_redis(clock=self is Store.CLOCK)
+            return running_cluster(3, extra=("cluster-require-full-coverage no",))
+        return running_redis(clock=self is Store.CLOCK, appendonly=self is Store.KEEPING)
 
 
 @dataclass

@@ -1,7 +1,7 @@
 """Clients of an end-to-end test: threads with kept-alive connections that do what users of an API do."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -66,12 +66,16 @@ def ask(url: str, method: str, path: str, content: bytes | None = None, **fields
         return client.ask(method, path, content, **fields)
 
 
-def crowd(url: str, size: int, act: Callable[[Client, int], Counter[int]]) -> Tally:
-    """Let `size` clients act at once, each with its own connection and number; return what they heard together."""
+def crowd(urls: str | Sequence[str], size: int, act: Callable[[Client, int], Counter[int]]) -> Tally:
+    """Let `size` clients act at once, each with its own connection and number; return what they heard together.
+
+    They take turns in the choice of a URL where there are several.
+    """
     together = Barrier(size)
+    places = [urls] if isinstance(urls, str) else urls
 
     def one(number: int) -> Counter[int]:
-        with closing(Client(url)) as client:
+        with closing(Client(places[number % len(places)])) as client:
             together.wait(PATIENCE)
             return act(client, number)
 

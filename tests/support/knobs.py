@@ -22,11 +22,15 @@ class ETag(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Modes:
-    """Who the origin is: its own tags, whether it enforces preconditions, whether it checks `Fencing-Token`."""
+    """Who the origin is: its own tags, whether it enforces preconditions, whether it checks `Fencing-Token`.
+
+    `alike`: it takes many spellings of a path for one resource (`resources.one_spelling`).
+    """
 
     etag: ETag = ETag.NONE
     enforce: bool = False
     fence: bool = False
+    alike: bool = False
 
 
 @dataclass(frozen=True, slots=True)

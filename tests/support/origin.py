@@ -24,7 +24,7 @@ from urllib.parse import parse_qsl, urlsplit
 from tests.support.exhibits import exhibit
 from tests.support.knobs import Knob, Knobs
 from tests.support.ledger import Ledger, Record, Stage
-from tests.support.resources import Resource, Resources
+from tests.support.resources import Resource, Resources, one_spelling
 from tests.support.wire import Answer, Content, Head, read_content, read_head, whole, written
 
 STATE = "/__state"
@@ -42,6 +42,8 @@ class Site:
         """Do what the request asks."""
         if shown := exhibit(head, content, ended):
             return shown
+        if self.knobs.modes.alike:
+            head = replace(head, target=one_spelling(head.path))
         match head.method:
             case "GET" | "HEAD":
                 return self.resources.read(head.path, self.knobs.modes, stale=knob.stale)

@@ -145,15 +145,16 @@ class Connection:
         return self._swallowed or any(pipe.lost for pipe in self._pipes)
 
     async def run(self, port: int) -> None:
-        """Relay until both sides have ended, or one reply was lost for good; reset both when it ends otherwise."""
-        try:
-            if self._state.link is Link.HOLE:
-                await self._swallow()
-            elif self._state.link is not Link.CUT:
-                await self._relay(port)
-        finally:
-            for writer in self._writers:
-                _reset(writer)
+        """Relay until both sides have ended, or a reply was lost. Raised when either fails: `OSError`."""
+        if self._state.link is Link.HOLE:
+            await self._swallow()
+        elif self._state.link is not Link.CUT:
+            await self._relay(port)
+
+    def reset(self) -> None:
+        """Reset both sides, if they have not ended."""
+        for writer in self._writers:
+            _reset(writer)
 
     async def _swallow(self) -> None:
         self._swallowed = True

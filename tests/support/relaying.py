@@ -7,7 +7,7 @@ one fault, it is told how the link is, and stays so until mended. What RESP mean
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from threading import Thread
 from typing import Any, TypeVar
 
@@ -25,7 +25,7 @@ class Relay:
     def __init__(self, port: int, far_port: int) -> None:
         self.port = port
         self._far_port = far_port
-        self._failures: list[Exception] = []
+        self._failures: list[BaseException] = []
         self._connections: dict[Connection, asyncio.Task[None]] = {}
         self._server: asyncio.Server | None = None
         self._loop = asyncio.new_event_loop()
@@ -104,16 +104,16 @@ class Relay:
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = Connection(self._state, reader, writer)
-        self._connections[connection] = self._loop.create_task(self._serve(connection))
+        task = self._loop.create_task(connection.run(self._far_port))
+        self._connections[connection] = task
+        task.add_done_callback(lambda task: self._ended(connection, task))
 
-    async def _serve(self, connection: Connection) -> None:
-        try:
-            with suppress(OSError):
-                await connection.run(self._far_port)
-        except ValueError as failure:
+    def _ended(self, connection: Connection, task: asyncio.Task[None]) -> None:
+        connection.reset()
+        del self._connections[connection]
+        failure = None if task.cancelled() else task.exception()
+        if failure is not None and not isinstance(failure, OSError):
             self._failures.append(failure)
-        finally:
-            del self._connections[connection]
 
     async def _turn(self, link: Link) -> None:
         self._state.turn(link)

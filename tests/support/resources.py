@@ -8,6 +8,7 @@ import hashlib
 import time
 from dataclasses import dataclass
 from threading import Lock
+from urllib.parse import unquote
 
 from tests.support.knobs import ETag, Modes
 from tests.support.wire import Answer, Content, Head, whole
@@ -136,6 +137,16 @@ class Resources:
         self._previous[path] = self._current.pop(path, None)
         if resource is not None:
             self._current[path] = resource
+
+
+def one_spelling(path: str) -> str:
+    """Return the spelling of a path that stands for all that a lenient framework would serve from the same row.
+
+    What is percent-encoded is decoded; case, doubled slashes, a slash at the end, parameters, the suffix of a format
+    and zeros before a number make no difference.
+    """
+    named = [segment.partition(";")[0].removesuffix(".json") for segment in unquote(path).casefold().split("/")]
+    return "/" + "/".join(str(int(name)) if name.isdecimal() else name for name in named if name)
 
 
 def _text(resource: Resource | None) -> str | None:

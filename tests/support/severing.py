@@ -12,6 +12,8 @@ from contextlib import contextmanager, suppress
 from enum import Enum
 from threading import Event, Thread
 
+from tests.support.ports import LOOPBACK, reserved_port
+
 _AT_ONCE = 64 * 1024
 _RESET = struct.pack("ii", 1, 0)
 """SO_LINGER on, for no time: closing then sends RST."""
@@ -43,9 +45,11 @@ GAVE_UP = b"HTTP/1.1 504 Gateway Timeout\r\nContent-Length: 0\r\nConnection: clo
 class Link:
     """A running relay. `url` is where the proxy finds the origin server."""
 
-    def __init__(self, port: int) -> None:
-        self.url = ""
+    def __init__(self, near: int, port: int) -> None:
+        self.url = f"http://{LOOPBACK}:{near}"
+        self._near = near
         self._port = port
+        self._server: asyncio.Server | None = None
         self._armed: Cut | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()
@@ -67,12 +71,26 @@ class Link:
         """Let that happen to the next connection; None disarms."""
         self._armed = cut
 
+    def refuse(self) -> None:
+        """Refuse new connections, as a machine does on which nothing listens."""
+        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result()
+
+    def admit(self) -> None:
+        """Let connections be made again."""
+        asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result()
+
+    async def _listen(self) -> None:
+        self._server = await asyncio.start_server(self._accept, LOOPBACK, self._near, reuse_address=True)
+
+    async def _close(self) -> None:
+        if self._server is not None:
+            self._server.close()
+
     async def _serve(self) -> None:
-        server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
-        self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        await self._listen()
         self._up.set()
         await self._down.wait()
-        server.close()
+        await self._close()
         if self._tasks:
             await asyncio.wait(self._tasks)
 
@@ -91,7 +109,7 @@ class Link:
         if cut is Cut.AT_ONCE:
             _reset(writer)
             return
-        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._port)
+        far_reader, far_writer = await asyncio.open_connection(LOOPBACK, self._port)
         if cut is Cut.GIVEN_UP:
             writer.write(GAVE_UP)
         try:
@@ -156,9 +174,10 @@ def _reset(writer: asyncio.StreamWriter) -> None:
 @contextmanager
 def severable(port: int) -> Iterator[Link]:
     """Run a relay to a port of this machine."""
-    link = Link(port)
-    link.start()
-    try:
-        yield link
-    finally:
-        link.stop()
+    with reserved_port() as near:
+        link = Link(near, port)
+        link.start()
+        try:
+            yield link
+        finally:
+            link.stop()

@@ -209,6 +209,18 @@ def test_an_earlier_fence_is_refused(origin: OriginHandle) -> None:
     assert [write.fence for write in origin.writes()] == ["5", "5", "9"]
 
 
+def test_spellings_that_are_alike(origin: OriginHandle) -> None:
+    """Where the origin server is told so, many spellings are one resource, under one name in W; else each is its own."""
+    spellings = ["/k/3", "/K//3/", "/%6b/%33.json?q", "/k;a=b/03;v"]
+    for spelling in spellings:
+        assert status(origin, "PUT", spelling, b"apart") == 201
+    origin.reset()
+    origin.knobs(alike=True)
+    assert [status(origin, "PUT", spelling, b"one") for spelling in spellings] == [201, 204, 204, 204]
+    assert {write.target for write in origin.writes()} == {"/k/3"}
+    assert status(origin, "GET", "/k/4") == 404
+
+
 def test_the_exhibits(origin: OriginHandle) -> None:
     """/__big streams its bytes, /__chunked is chunked with a trailer, /__interim is preceded by a 103."""
     assert len(ask(origin, "GET", "/__big/200001")[1]) == 200_001

@@ -101,3 +101,13 @@ def test_a_late_request_arrives_although_nobody_waits() -> None:
         link.arm(Cut.LATE)
         asked(link.url, wait=False)
         assert server.heard.get(timeout=PATIENCE) == QUESTION
+
+
+def test_a_link_that_refuses() -> None:
+    """While it refuses nobody gets through; a connection that is made later does, at the same place."""
+    with far() as server, severable(server.server_address[1]) as link:
+        link.refuse()
+        assert asked(link.url) == b" and a reset"
+        link.admit()
+        assert asked(link.url) == ANSWER
+        assert server.heard.qsize() == 1

@@ -25,6 +25,8 @@ LEASE = 6
 """For how many seconds a resource is locked after a write whose outcome is unknown; `Plan.config` says so."""
 
 _TELLING = {502, 503, 504}
+_SILENCE = 0.05
+"""Seconds for which a client waits that was not answered."""
 _LARGE = 200_000
 """Bytes of a large content: more than goes out together with its head."""
 
@@ -151,7 +153,7 @@ class Writer:
     def read(self, key: str) -> Reading | None:
         """Return what is there; None where the answer does not say."""
         began = time.monotonic()
-        heard = self._line.ask("GET", key, None, self._fields(None, None))
+        heard = self._asked("GET", key, None, self._fields(None, None))
         if heard is None or heard.status not in {200, 404} or "problem" in heard.fields.get("content-type", ""):
             return None
         value = value_of(heard.content) if heard.status == 200 else None
@@ -162,11 +164,18 @@ class Writer:
     def write(self, method: str, key: str, content: bytes | None, named: Reading | None) -> Operation:
         """Write, and write down what came of it."""
         began = time.monotonic()
-        heard = self._line.ask(method, key, content, self._fields(named, content))
+        heard = self._asked(method, key, content, self._fields(named, content))
         operation = self._note(began, key, content, named, Told.UNKNOWN if heard is None else heard)
         if heard is not None and heard.status in _TELLING:
             self._keys.rest(key, int(heard.fields.get("retry-after", LEASE)))
         return operation
+
+    def _asked(self, method: str, key: str, content: bytes | None, fields: dict[str, str]) -> Heard | None:
+        """Return the answer; where none came because nobody is there, do not knock again at once."""
+        heard = self._line.ask(method, key, content, fields)
+        if heard is None:
+            time.sleep(_SILENCE)
+        return heard
 
     def _leave(self, key: str, told: Told, *, short: int) -> None:
         named = self.read(key)

@@ -1,0 +1,107 @@
+"""The scripts as whoever calls them sees them, one call at a time, over a plain connection to a real server.
+
+What lives here: one resource, asked for with the arguments that the adapter sends, and looked at.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import redis
+
+from proxy.adapters.redis.scripts import (
+    ABANDON,
+    ACQUIRE,
+    FORGET,
+    PHASE,
+    RELEASE,
+    REMEMBER,
+    RULES,
+    SWEEP,
+    VOUCH,
+    Script,
+)
+from tests.adapters.redis.members import NAMING
+
+READ, WRITE, KEPT = 5_000, 35_000, 3_600_000
+"""Milliseconds."""
+SELECTORS = 4
+
+
+class Asked:
+    """A resource and its store. `quarantine` is in microseconds, 0 for a store that nobody distrusts."""
+
+    def __init__(self, client: redis.Redis, resource: str = "k", quarantine: int = 0) -> None:
+        self.client: Any = client
+        self.keys = NAMING.of(resource)
+        self.quarantine = quarantine
+
+    def run(self, script: Script, keys: Sequence[str], *arguments: object) -> list[Any]:
+        """Return what a script says."""
+        said: list[Any] = self.client.eval(script.text, len(keys), *keys, *arguments)
+        return said
+
+    def acquire(self, owner: str = "a", length: int = READ) -> list[Any]:
+        keys = [self.keys.lock, self.keys.fence, self.keys.epoch]
+        return self.run(ACQUIRE, keys, owner, length, self.quarantine, "life")
+
+    def phase(self, owner: str = "a", length: int = WRITE) -> list[Any]:
+        keys = [self.keys.lock, self.keys.epoch, self.keys.state]
+        return self.run(PHASE, keys, owner, length, self.quarantine, "life", KEPT)
+
+    def release(self, owner: str = "a") -> list[Any]:
+        return self.run(RELEASE, [self.keys.lock, self.keys.state], owner, self.keys.channel, KEPT)
+
+    def abandon(self, owner: str = "a") -> list[Any]:
+        return self.run(ABANDON, [self.keys.lock], owner, self.keys.channel)
+
+    def sweep(self, *epochs: str) -> list[Any]:
+        return self.run(SWEEP, epochs or [self.keys.epoch], self.quarantine, "life")
+
+    def vouch(self, *epochs: str) -> list[Any]:
+        return self.run(VOUCH, epochs or [self.keys.epoch], "life")
+
+    def rules(self, fingerprint: str, length: int = 5_000) -> list[Any]:
+        return self.run(RULES, [NAMING.rules], fingerprint, length)
+
+    def remember(self, selector: str, identity: str, earliest: int, latest: int | None = None) -> list[Any]:
+        latest = earliest if latest is None else latest
+        record = f"{earliest} {latest} {identity}\n{{}}"
+        keys = [self.keys.lock, self.keys.state]
+        return self.run(REMEMBER, keys, selector, record, earliest, latest, KEPT, SELECTORS)
+
+    def forget(self) -> list[Any]:
+        return self.run(FORGET, [self.keys.state], KEPT)
+
+    # What stands there ------------------------------------------------------------------------------------------------
+
+    @property
+    def lock(self) -> dict[str, str]:
+        """The lock's fields."""
+        return self._hash(self.keys.lock)
+
+    @property
+    def state(self) -> dict[str, str]:
+        """The fields of what is remembered."""
+        return self._hash(self.keys.state)
+
+    @property
+    def epoch(self) -> dict[str, str]:
+        """The epoch's fields."""
+        return self._hash(self.keys.epoch)
+
+    @property
+    def left(self) -> int:
+        """How long the lock lasts, in milliseconds."""
+        return int(self.client.pttl(self.keys.lock))
+
+    def now(self) -> int:
+        """Return what the store's clock shows."""
+        seconds, micros = self.client.time()
+        return int(seconds) * 1_000_000 + int(micros)
+
+    def lapse(self) -> None:
+        """Let the lock's time be over."""
+        self.client.pexpire(self.keys.lock, 0)
+
+    def _hash(self, key: str) -> dict[str, str]:
+        return {name.decode(): value.decode() for name, value in self.client.hgetall(key).items()}
