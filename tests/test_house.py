@@ -26,6 +26,7 @@ EMPTY_NAMES = {"util", "utils", "helper", "helpers", "common", "misc", "manager"
 """Names that do not tell what may be written in a file."""
 
 WHOLE: dict[str, str] = {
+    "tests/adapters/redis/test_cancellation.py": "cancels the adapter as a whole whenever it waits for something",
     "tests/adapters/upstream/test_cancellation.py": "cancels the adapter as a whole at every turn of the event loop",
     "tests/adapters/upstream/test_contract.py": "holds the adapter to its port, over TCP, TLS and a Unix socket",
 }

@@ -83,6 +83,10 @@ class Principal(Writer):
         held = later(lambda: self._act.scene.origin.until(Stage.HELD, method="PATCH", target=self.key))
         return self._begun("PATCH", held.done)
 
+    def wait(self) -> "Future[Operation]":
+        """Likewise begin to write until its proxy waits for the lock, which somebody must hold."""
+        return self._begun("PUT", lambda: self.awaited)
+
     def leave(self, when: Callable[[], bool], method: str = "PUT") -> Operation:
         """Write, and once that is so leave without an answer."""
 

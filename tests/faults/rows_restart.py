@@ -9,7 +9,6 @@ from threading import Event
 from tests.faults.matrix import Act, Row
 from tests.faults.principal import PATIENT, Principal
 from tests.support.histories import Operation, Told
-from tests.support.redis_server import until
 
 REGULARS = 4
 """How many clients write through the proxy that is told to end."""
@@ -30,8 +29,7 @@ def drained(act: Act) -> None:
     with ThreadPoolExecutor(REGULARS) as pool:
         coming = [pool.submit(_until_silence, regular) for regular in regulars]
         held = [principal.hold() for principal in (holder, writer)]
-        waiting = queued.begin(queued.look())
-        until(lambda: queued.awaited, "a writer waits")
+        waiting = queued.wait()
         leaving.child.signal(SIGTERM)
         leaving.child.line("ifmatch drains")
         origin.release()

@@ -39,7 +39,7 @@ def lost(script: scripts.Script, check: Callable[[Solo, Answer], None], act: Act
     for after in After:
         settled(act)
         solo = Solo(act, f"{script.name}-{after.value}")
-        assert solo.write(0).status == 204, "the store knows the script"
+        solo.accepted(0)  # and the store knows the script
         loss = link(act).drop_reply(script.sha.encode(), after=after)
         answer = solo.write(0)
         loss.wait()
@@ -75,14 +75,14 @@ def partitioned(part: Callable[[Relay], None], act: Act) -> None:
             assert held.finish().status == 204
         other.refused("store-unavailable", 0)
         other.accepted(1, 2)
-        assert solo.write(1, tag).problem == "resource-busy", "the lock could not be given back"
+        solo.until(1, lambda answer: answer.problem == "resource-busy")
         healed = time.monotonic()
         link(act).mend()
         other.accepted(0)
         act.facts["back after"] = round(time.monotonic() - healed, 2)
-    assert solo.until(1, lambda answer: answer.problem != "resource-busy").status == 204
+    solo.accepted(1)
     act.facts["released after"] = round(time.monotonic() - healed, 2)
-    assert solo.write(2, tag).status == 412
+    assert solo.answered(2, tag).status == 412
     changes(act, before, "down", "up", of=[0])
 
 
@@ -101,7 +101,7 @@ def distant(act: Act) -> None:
                 solo.refused("store-unavailable", 0, 1, 2)
         else:
             solo.accepted(0)
-            answer = solo.write(0)
+            answer = solo.answered(0)
             assert answer.status == 204, answer
             assert answer.seconds >= 3 * milliseconds / 1_000, "it asks the store three times"
             act.facts[f"write at {milliseconds} ms"] = round(answer.seconds, 3)
@@ -122,7 +122,7 @@ def muted(act: Act) -> None:
 def handed_over(act: Act) -> None:
     """A write waits behind another proxy's: without messages for the timer, and with them for nothing."""
     act.facts["hand-off, muted"] = handed = _hand_over(act, "muted")
-    assert handed < 2, "it asks again every second at least"
+    assert handed < 2.5, "it asks again every second at least"
     for number in range(3):
         link(act, number).mend()
     act.facts["hand-off"] = _hand_over(act, "heard")

@@ -65,7 +65,7 @@ ROWS = [
         "the former two do not start, and say what to do; the fleet goes on",
         fault=disagreeing,
         setting=SETTING,
-        clients=4,
+        clients=2,
         writes=80,
     ),
 ]

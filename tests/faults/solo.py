@@ -107,7 +107,7 @@ class Solo:
         """
         began = time.monotonic()
         for number in numbers:
-            self.until(number, lambda answer: answer.status < 300)
+            assert (answer := self.answered(number)).status == 204, answer
         return time.monotonic() - began
 
     def refused(self, problem: str, *numbers: int) -> None:
@@ -119,10 +119,14 @@ class Solo:
             assert answer.seconds < SOON, answer
             assert self.forwarded() == before
 
-    def until(self, number: int, wanted: Callable[[Answer], bool]) -> Answer:
+    def answered(self, number: int, tag: str = "*") -> Answer:
+        """Write through a proxy until the answer is no 503."""
+        return self.until(number, lambda answer: answer.status != 503, tag)
+
+    def until(self, number: int, wanted: Callable[[Answer], bool], tag: str = "*") -> Answer:
         """Write through a proxy until the answer is as wanted; until then it is a 503."""
         ending = time.monotonic() + PATIENCE
-        while not wanted(answer := self.write(number)):
+        while not wanted(answer := self.write(number, tag)):
             assert answer.status == 503, answer
             assert time.monotonic() < ending, f"in vain, last: {answer}"
             Event().wait(0.05)

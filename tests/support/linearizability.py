@@ -20,7 +20,7 @@ from enum import StrEnum
 from math import inf
 
 from tests.support.histories import History, Operation, Reading, Told
-from tests.support.register import Kind, Search, Step
+from tests.support.register import WRITES, Kind, Search, Step
 
 LIMIT = 5_000
 """How many operations on a key there may be from one moment at which nothing is in flight to the next."""
@@ -120,7 +120,7 @@ def _witness(key: str, start: str | None, steps: Sequence[Step], patience: int) 
     stuck = next(step for step in begun if step.ended == moment)
     about = [step for step in begun if step is not stuck and step.names & stuck.names]
     told = "; ".join(str(step) for step in sorted(about, key=lambda step: step.began)[-_SHOWN:]) or "none"
-    what = f"no order of the {len(begun)} operations begun by then explains {stuck}; of the same values: {told}"
+    what = f"no order of the {len(begun)} operations known by then explains {stuck}; of the same values: {told}"
     return Finding(Fault.ORDER, key, what, stuck.source)
 
 
@@ -151,4 +151,5 @@ def _first_broken(start: str | None, steps: Sequence[Step], patience: int) -> fl
 def _until(steps: Iterable[Step], moment: float) -> list[Step]:
     """Return what could be known at that moment: a write in flight may be applied or not, a read says nothing yet."""
     begun = [step for step in steps if step.began <= moment]
-    return [step if step.ended <= moment else replace(step, ended=inf) for step in begun]
+    known = [step for step in begun if step.ended <= moment or step.kind in WRITES]
+    return [step if step.ended <= moment else replace(step, ended=inf) for step in known]

@@ -158,10 +158,11 @@ def test_the_witness_is_the_first_that_fits_nowhere() -> None:
     """What is named is the operation whose end made the history impossible, not one behind it or one that is fine."""
     fine = [cas(f"v{number}", f"v{number + 1}", number, number + 0.5) for number in range(40)]
     lost = replace(cas("v20", "w", 25, 25.75), name="9:9")
-    [found] = check(history(*fine, lost, cas("v3", "z", 70, 71), read("nonsense", 60, 61), start="v0"))
+    later: list[Seen] = [read("v20", 25.1, 80), cas("v3", "z", 70, 71), read("nonsense", 60, 61)]
+    [found] = check(history(*fine, lost, *later, start="v0"))
     assert found.stuck is lost
     assert str(found) == (
-        "not linearizable at /k: no order of the 27 operations begun by then explains "
+        "not linearizable at /k: no order of the 27 operations known by then explains "
         "9:9: cas(v20 -> w) ok [25.000000, 25.750000]; of the same values: "
         "v19-v20: cas(v19 -> v20) ok [19.000000, 19.500000]; v20-v21: cas(v20 -> v21) ok [20.000000, 20.500000]"
     )
@@ -231,7 +232,7 @@ def test_a_search_without_end_does_not_pass() -> None:
 
 def test_the_witness_is_the_first_although_what_was_before_is_hard() -> None:
     """What takes long to explain is not taken for what cannot be."""
-    writes = [write(f"{number}", 1, 90 + number) for number in range(20)]
+    writes = [write(f"{number}", 1, 44 + number / 100) for number in range(20)]
     reads = [read(f"{number}", 40 - 2 * number, 41 - 2 * number) for number in range(20)]  # the last ends first
     wrong = [read("x", 50 + number, 50.5 + number) for number in range(20)]
     assert check(history(*writes, *reads)) == []

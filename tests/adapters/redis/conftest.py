@@ -42,8 +42,15 @@ def cluster(lasting_cluster: Cluster) -> Cluster:
 
 
 @pytest.fixture
-def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give the store all the time it wants, so that a busy machine is no fault of it."""
+def hasty() -> None:
+    """Give the store the time that it has in earnest."""
+
+
+@pytest.fixture(autouse=True)
+def _patient(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give the store all the time it wants, so that a busy machine is no fault of it; unless a test is `hasty`."""
+    if "hasty" in request.fixturenames:
+        return
     for room in (connecting, store):
         monkeypatch.setattr(room, "PATIENCE", GUARD)
     monkeypatch.setattr(inspecting, "LOOK", GUARD)

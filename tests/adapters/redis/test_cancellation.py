@@ -19,8 +19,6 @@ from proxy.ports import Remembered
 from tests.adapters.redis.members import KEY, TERMS, Member, done, keys, member, opened, until
 from tests.support.redis_server import RedisHandle
 
-pytestmark = pytest.mark.usefixtures("patient")
-
 ADAPTER = Path(adapter.__file__).parent
 MOST = 200
 """More than anybody waits for anything in one scene."""

@@ -64,7 +64,6 @@ STORES: dict[str, Callable[[], AbstractContextManager[str]]] = {
 }
 
 
-@pytest.mark.usefixtures("patient")
 @pytest.mark.parametrize("store", STORES.values(), ids=STORES.keys())
 async def test_every_topology_is_reached(store: Callable[[], AbstractContextManager[str]]) -> None:
     """Scripts are run, fields read and messages heard, whoever is to be asked, and how."""
@@ -72,7 +71,6 @@ async def test_every_topology_is_reached(store: Callable[[], AbstractContextMana
         await reached(url)
 
 
-@pytest.mark.usefixtures("patient")
 async def test_a_cluster_is_reached(cluster: Cluster) -> None:
     """Each key by the node that has it, and a message by whichever node one listens to."""
     for node in cluster.nodes:
@@ -243,7 +241,6 @@ async def reset() -> None:
     raise ConnectionResetError
 
 
-@pytest.mark.usefixtures("patient")
 async def test_a_lost_reply_is_not_asked_for_again() -> None:
     """The library would repeat a command whose reply is lost; whether that is harmless is for us to say."""
     with running_redis() as server, relay(server.port) as link:

@@ -13,8 +13,6 @@ from proxy.core.store_address import parse_store
 from tests.support.redis_cluster import Cluster
 from tests.support.stores import running_redis, running_sentinel
 
-pytestmark = pytest.mark.usefixtures("patient")
-
 FIT: dict[str, Any] = {
     "redis_mode": "standalone",
     "redis_version": "7.0.15",

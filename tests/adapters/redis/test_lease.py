@@ -19,8 +19,6 @@ from tests.support.stores import running_redis
 
 SECOND = 1_000_000
 
-pytestmark = pytest.mark.usefixtures("patient")
-
 
 @asynccontextmanager
 async def held(one: Member) -> AsyncIterator[tuple[RedisLease, Granted]]:

@@ -25,8 +25,6 @@ from tests.support.stores import running_redis
 SECOND = 1_000_000
 FOR_EVER = 1_000.0
 
-pytestmark = pytest.mark.usefixtures("patient")
-
 
 async def entered(one: Member, terms: LeaseTerms = TERMS, key: str = "k") -> bool:
     """Hold a resource, and let it go; tell whether it was waited for."""
@@ -126,6 +124,7 @@ async def test_a_subscription_that_is_lost_costs_no_more(server: RedisHandle, mo
         assert await done(waiter)
 
 
+@pytest.mark.usefixtures("hasty")
 async def test_who_may_not_listen_waits_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     """A user without the channels is served by the timer; nothing fails of it."""
     monkeypatch.setattr(waking, "AGAIN", 0.05)

@@ -37,7 +37,7 @@ async def trusted(url: str) -> None:
     assert await vouch(parse_store(url), KEY) == BUCKETS
 
 
-BRIEF = lasting(wait=0.3)
+TERMS = lasting(wait=5.0)
 
 
 async def used(fleet: Fleet) -> None:
@@ -49,14 +49,14 @@ async def used(fleet: Fleet) -> None:
     assert await fleet.state.recall("l", b"19") == selection
     await fleet.state.forget("l")
     assert await fleet.state.recall("l", b"19") is None
-    async with fleet.lock.hold("m", BRIEF) as lease:
+    async with fleet.lock.hold("m", TERMS) as lease:
         await lease.confirm()
         lease.abandon()
 
 
 async def written(fleet: Fleet) -> int:
     """Hold a resource as for a write; return the fence."""
-    async with fleet.lock.hold("k", BRIEF) as lease:
+    async with fleet.lock.hold("k", TERMS) as lease:
         await lease.confirm()
         return lease.fence
 
@@ -65,7 +65,7 @@ async def contended(one: Fleet, other: Fleet) -> None:
     """Let a process wait for the other, and be woken; again if it came too late to have to."""
     waited = False
     while not waited:
-        async with asyncio.TaskGroup() as group, one.lock.hold("n", BRIEF):
+        async with asyncio.TaskGroup() as group, one.lock.hold("n", TERMS):
             waiter = group.create_task(held(other, "n"))
             await asyncio.sleep(0.01)
         waited = waiter.result()
@@ -73,7 +73,7 @@ async def contended(one: Fleet, other: Fleet) -> None:
 
 async def held(fleet: Fleet, key: str = "k") -> bool:
     """Hold a resource, and let it go; tell whether it was waited for."""
-    async with fleet.lock.hold(key, BRIEF) as lease:
+    async with fleet.lock.hold(key, TERMS) as lease:
         return lease.waited
 
 
@@ -94,7 +94,6 @@ def watched() -> Iterator[str]:
         yield servers.url
 
 
-@pytest.mark.usefixtures("patient")
 @pytest.mark.parametrize("store", [single, watched])
 async def test_a_fleet_works(store: Callable[[], AbstractContextManager[str]]) -> None:
     """Two processes write in turns, are woken and remember; nothing fails, nothing is said."""
@@ -102,7 +101,6 @@ async def test_a_fleet_works(store: Callable[[], AbstractContextManager[str]]) -
         await working(url)
 
 
-@pytest.mark.usefixtures("patient")
 async def test_a_fleet_works_on_a_cluster(cluster: Cluster) -> None:
     """Whichever node has a resource; and with the permissions of the documentation, of which none is refused."""
     for node in cluster.nodes:
@@ -141,7 +139,7 @@ async def test_a_fleet_has_a_prefix(server: RedisHandle) -> None:
     async with (
         opened(server.url) as one,
         opened(other, rules="others", quarantine=0.0) as two,
-        one.lock.hold("k", BRIEF),
+        one.lock.hold("k", TERMS),
     ):
         await done(held(two))
     assert {key.partition(":")[0] for key in server.ask("KEYS", "*")} == {"ifm", "other"}
@@ -226,7 +224,6 @@ async def test_a_password_that_nobody_asked_for_is_refused(server: RedisHandle) 
     assert "check user and password" in await refusal(server.url.replace("redis://", "redis://:secret@"))
 
 
-@pytest.mark.usefixtures("patient")
 async def test_an_unfit_store_is_refused() -> None:
     """A replica, a sentinel, a node of a cluster, a server that drops keys: each with what to do."""
     with running_redis(min_replicas=1) as primary, running_redis(replica_of=primary) as replica:
@@ -325,7 +322,6 @@ def denied(server: RedisHandle) -> bool:
     return bool(server.ask("ACL", "LOG"))
 
 
-@pytest.mark.usefixtures("patient")
 async def test_the_permissions_are_enough(restricted: RedisHandle, monkeypatch: pytest.MonkeyPatch) -> None:
     """With those of the documentation a fleet does all that it ever does, and the store denies nothing."""
     monkeypatch.setattr(waking, "QUIET", 0.02)
@@ -337,7 +333,6 @@ async def test_the_permissions_are_enough(restricted: RedisHandle, monkeypatch: 
 PERMISSIONS = [word for word in MINIMAL.split() if word.startswith(("+", "~", "&"))]
 
 
-@pytest.mark.usefixtures("patient")
 @pytest.mark.parametrize("permission", PERMISSIONS)
 async def test_each_permission_is_needed(
     restricted: RedisHandle, permission: str, monkeypatch: pytest.MonkeyPatch

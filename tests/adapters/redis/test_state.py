@@ -23,8 +23,6 @@ from tests.adapters.redis.members import Member, done, keys, member, until
 from tests.support.redis_server import RedisHandle
 from tests.support.relaying import Relay, relay
 
-pytestmark = pytest.mark.usefixtures("patient")
-
 SELECTOR = b"\x00\xff of a client"
 
 opaque = st.text(st.characters(min_codepoint=0x23, max_codepoint=0xFF, exclude_characters="\x7f"), max_size=20)

@@ -3,16 +3,19 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 
 import pytest
 from redis import exceptions
 
-from proxy.adapters.redis.connecting import PATIENCE
+from proxy.adapters.redis.connecting import PATIENCE, connect
 from proxy.adapters.redis.scripts import ALL, FORGET, RULES, Script
 from proxy.adapters.redis.store import AT_ONCE, Reply, Store, Unsent, reason_of
 from proxy.adapters.redis.timing import Reading, local_time
+from proxy.core.store_address import parse_store
 from proxy.errors import StoreFailure
-from tests.adapters.redis.members import GUARD, NAMING, Member, client_of, done, keys, member, until
+from tests.adapters.redis.members import GUARD, NAMING, Member, client_of, done, joined, keys, member, until
+from tests.support.redis_cluster import Cluster
 from tests.support.redis_server import RedisHandle
 from tests.support.relaying import Relay, relay
 from tests.support.stores import running_redis
@@ -67,22 +70,38 @@ async def test_a_server_that_forgot_a_script_is_told_again(server: RedisHandle) 
         assert server.commands()["eval"] == 0
 
 
+@pytest.mark.usefixtures("hasty")
 async def test_a_store_that_hangs_fails_soon() -> None:
     """A server that is stopped, with all connections up, is given a quarter of a second; then it goes on as before."""
     with running_redis() as hung:
-        async with member(hung) as one:
-            await one.store.run(ECHO, [keys().lock], "x")
+        async with member(hung, connected=False) as one:
+            await works(one)
             hung.pause()
             await refused(one)
             await refused(one)
             assert one.faults == ["timeout", "timeout"]
             hung.resume()
-            assert await works(one)
+            await works(one)
 
 
+@pytest.mark.usefixtures("hasty")
+async def test_a_node_that_hangs_fails_soon(cluster: Cluster) -> None:
+    """Likewise where others answer; the one that hangs is waited for by nobody."""
+    async with joined(connect(parse_store(cluster.url)), connected=False) as one:
+        await works(one)
+        node = cluster.node_of(keys().lock)
+        node.pause()
+        await refused(one)
+        node.resume()
+        await works(one)
+    cluster.settle()
+
+
+@pytest.mark.usefixtures("hasty")
 async def test_a_store_that_does_not_take_connections_fails_soon(link: Relay, server: RedisHandle) -> None:
     """Neither a refused connection nor one that nobody answers costs more than that; and it is not tried for longer."""
-    async with member(server, port=link.port) as one:
+    async with member(server, port=link.port, connected=False) as one:
+        await works(one)
         link.cut()
         await refused(one)
         assert one.faults == ["unreachable"]
@@ -91,20 +110,22 @@ async def test_a_store_that_does_not_take_connections_fails_soon(link: Relay, se
         await refused(one)
         assert one.faults == ["unreachable", "timeout"]
         link.mend()
-        assert await works(one)
+        await works(one)
 
 
-async def works(one: Member) -> bool:
-    """Wait until the store answers again, and answers what it is asked: no reply belongs to an earlier call."""
+async def works(one: Member) -> None:
+    """Wait until the store answers; what it then says is what it was asked, and no reply to an earlier call."""
+    told = list[str]()
 
-    async def answered() -> bool:
+    async def said(word: str) -> bool:
         with suppress(StoreFailure):
-            return (await one.store.run(ECHO, [keys().lock], "again")).word(1) == "again"
-        return False
+            told.append((await one.store.run(ECHO, [keys().lock], word)).word(1))
+        return bool(told) and told[-1] == word
 
-    await until(answered, "the store answers")
-    told = [(await one.store.run(ECHO, [keys().lock], str(number))).word(1) for number in range(20)]
-    return told == [str(number) for number in range(20)]
+    for number in range(20):
+        await until(partial(said, str(number)), "the store answers")
+    assert told == [str(number) for number in range(20)]
+    one.faults.clear()
 
 
 async def test_a_connection_that_was_closed_is_no_failure(server: RedisHandle) -> None:
@@ -112,12 +133,16 @@ async def test_a_connection_that_was_closed_is_no_failure(server: RedisHandle) -
     async with member(server) as one:
         await one.store.run(ECHO, [keys().lock], "x")
         server.cli("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
-        assert await works(one)
+        await works(one)
 
 
-async def test_a_call_that_is_cancelled_leaves_no_reply_behind(server: RedisHandle, link: Relay) -> None:
+@pytest.mark.parametrize("clustered", [False, True])
+async def test_a_call_that_is_cancelled_leaves_no_reply_behind(
+    server: RedisHandle, request: pytest.FixtureRequest, clustered: bool
+) -> None:
     """At whatever turn of the loop it ends, and the next is answered with what it asked for, not with that."""
-    async with member(server, port=link.port) as one:
+    url = request.getfixturevalue("cluster").url if clustered else server.url
+    async with joined(connect(parse_store(url))) as one:
         for number in range(60):
             call = asyncio.create_task(one.store.run(ECHO, [keys().lock], "cancelled"))
             for _ in range(number):
@@ -159,13 +184,12 @@ async def test_a_script_that_fails_is_the_stores_fault(server: RedisHandle) -> N
         with pytest.raises(StoreFailure, match="cannot be used"):
             await one.store.run(BROKEN, [keys().lock])
         assert len(one.faults) == 1
-        assert await works(one)
+        await works(one)
 
 
 WRITING = Script("writing", "return {1, redis.call('SET', KEYS[1], ARGV[1])}")
 
 
-@pytest.mark.usefixtures("patient")
 @pytest.mark.parametrize(
     ("spoil", "reason"),
     [
@@ -199,11 +223,12 @@ async def test_only_so_many_calls_are_under_way() -> None:
             assert int(fresh.info("stats")["total_connections_received"]) <= AT_ONCE + own
 
 
+@pytest.mark.usefixtures("hasty")
 async def test_a_burst_on_a_store_that_hangs_fails_soon() -> None:
     """Once the first calls have failed and the watch says so, those that wait for their turn fail at once."""
     with running_redis() as hung:
-        async with member(hung) as one:
-            await one.store.run(ECHO, [keys().lock], "x")
+        async with member(hung, connected=False) as one:
+            await works(one)
 
             def found_out(_reason: str) -> None:
                 one.store.usable = False
@@ -218,20 +243,27 @@ async def test_a_burst_on_a_store_that_hangs_fails_soon() -> None:
             hung.resume()
 
 
-async def test_a_field_is_read() -> None:
-    """A field that is not there, a key of another kind and a store that hangs are all nothing."""
-    with running_redis() as own:
-        async with member(own) as one:
-            own.cli("HSET", keys().state, "s", "text")
-            own.cli("SET", keys().lock, "no hash")
-            assert await one.store.field(keys().state, "s") == b"text"
-            assert await one.store.field(keys().state, "t") is None
-            assert await one.store.field(keys().lock, "s") is None
-            own.pause()
+async def test_a_field_is_read(server: RedisHandle) -> None:
+    """A field that is not there, and a key of another kind, are nothing."""
+    async with member(server) as one:
+        server.cli("HSET", keys().state, "s", "text")
+        server.cli("SET", keys().lock, "no hash")
+        assert await one.store.field(keys().state, "s") == b"text"
+        assert await one.store.field(keys().state, "t") is None
+        assert await one.store.field(keys().lock, "s") is None
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_a_field_of_a_store_that_hangs_is_nothing() -> None:
+    """Nobody waits for what is merely remembered."""
+    with running_redis() as hung:
+        async with member(hung, connected=False) as one:
+            await works(one)
+            hung.pause()
             begun = local_time()
             assert await one.store.field(keys().state, "s") is None
             assert local_time() - begun < SOON * 1_000_000
-            own.resume()
+            hung.resume()
 
 
 async def test_the_quarantine_is_longer_by_the_lag(server: RedisHandle) -> None:

@@ -9,7 +9,7 @@ import pytest
 from proxy.adapters.redis import waking
 from proxy.adapters.redis.timing import local_time
 from proxy.adapters.redis.waking import Bell, Waking
-from tests.adapters.redis.members import HOME, client_of, done, until
+from tests.adapters.redis.members import GUARD, HOME, client_of, done, until
 from tests.support.redis_server import RedisHandle
 from tests.support.relaying import relay
 from tests.support.stores import running_redis
@@ -17,6 +17,13 @@ from tests.support.stores import running_redis
 SOON = 2.0
 TURNS = 40
 """Turns of the event loop: more than it takes to connect and to subscribe."""
+
+
+@pytest.fixture(autouse=True)
+def _patient(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a confirmation take all the time it wants; unless a test is `hasty`."""
+    if "hasty" not in request.fixturenames:
+        monkeypatch.setattr(waking, "PATIENCE", GUARD)
 
 
 @asynccontextmanager
@@ -184,6 +191,7 @@ async def test_a_connection_that_is_lost_comes_back(server: RedisHandle) -> None
         await rung(two)
 
 
+@pytest.mark.usefixtures("hasty")
 async def test_a_dead_connection_is_found_out(server: RedisHandle, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that swallows everything is given up, though nobody ever closes it."""
     monkeypatch.setattr(waking, "QUIET", 0.1)
@@ -197,6 +205,7 @@ async def test_a_dead_connection_is_found_out(server: RedisHandle, monkeypatch: 
             await rung(bell)
 
 
+@pytest.mark.usefixtures("hasty")
 async def test_who_comes_while_the_store_is_away_is_heard_later(monkeypatch: pytest.MonkeyPatch) -> None:
     """Listening begins soon even then, unheard; when the store is back it is made good, and the waiter is woken."""
     monkeypatch.setattr(waking, "AGAIN", 0.02)
@@ -213,6 +222,7 @@ async def test_who_comes_while_the_store_is_away_is_heard_later(monkeypatch: pyt
                 await rung(bell)
 
 
+@pytest.mark.usefixtures("hasty")
 async def test_a_store_that_hangs_delays_a_waiter_little(server: RedisHandle) -> None:
     """Neither entering nor leaving waits longer for a confirmation than for any answer."""
     with running_redis() as hung:

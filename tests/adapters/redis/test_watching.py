@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
-from proxy.adapters.redis import watching
+from proxy.adapters.redis import inspecting, watching
 from proxy.adapters.redis.scripts import VOUCH
 from proxy.adapters.redis.store import Store
 from proxy.adapters.redis.timing import local_time
@@ -96,7 +96,6 @@ async def trusted(server: RedisHandle) -> None:
 # What is found at first -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.usefixtures("patient")
 async def test_a_known_store_is_used_without_a_word(server: RedisHandle) -> None:
     """Starting on a store that nothing happened to is nothing to talk about."""
     await trusted(server)
@@ -107,7 +106,6 @@ async def test_a_known_store_is_used_without_a_word(server: RedisHandle) -> None
         assert one.heard.lines == []
 
 
-@pytest.mark.usefixtures("patient")
 async def test_a_new_store_is_in_quarantine(server: RedisHandle) -> None:
     """It is said with its length and with what ends it; every bucket is in it, and calls are made."""
     async with watched(server) as one:
@@ -137,8 +135,9 @@ async def test_a_store_that_is_not_there_is_waited_for() -> None:
         ]
 
 
-async def test_a_store_that_hangs_does_not_stop_the_start() -> None:
+async def test_a_store_that_hangs_does_not_stop_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever starts while it hangs serves reads soon."""
+    monkeypatch.setattr(inspecting, "LOOK", 0.3)
     with running_redis() as hung:
         hung.pause()
         async with watched(hung) as one:
@@ -282,6 +281,20 @@ async def test_access_that_is_denied_later_is_said(server: RedisHandle) -> None:
                 client.config_set("requirepass", "one")
             await one.stands(USABLE, REFUSED, USABLE)
         assert len(one.heard.lines) == 2
+
+
+async def test_a_store_that_becomes_unfit_is_said(server: RedisHandle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody may let it drop keys while it is in use; once that is put right it is used again."""
+    monkeypatch.setattr(watching, "INSPECTED", 3)
+    with running_redis() as own:
+        await trusted(own)
+        async with watched(own) as one:
+            await one.stands(USABLE)
+            own.cli("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+            await one.stands(USABLE, REFUSED)
+            assert "noeviction" in one.heard.lines[-1]
+            own.cli("CONFIG", "SET", "maxmemory-policy", "noeviction")
+            await one.stands(USABLE, REFUSED, USABLE)
 
 
 # Rules ----------------------------------------------------------------------------------------------------------------
