@@ -3,17 +3,19 @@
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.faults.matrix import Act, Row
-from tests.faults.scene import Setting
-from tests.faults.solo import Solo
+from tests.faults.matrix import Act
+from tests.faults.solo import Solo, says
+from tests.faults.unhurried import UNHURRIED, unhurried
 from tests.support.child import Child
 from tests.support.clients import ask
 from tests.support.processes import PROXY, running_proxy
+from tests.support.redis_server import until
 
-SETTING = Setting(proxies=2)
+SETTING = replace(UNHURRIED, proxies=2)
 
 OTHERS: tuple[Mapping[str, object], ...] = (
     {"tag_key": "another secret"},
@@ -36,8 +38,7 @@ def disagreeing(act: Act) -> None:
     with running_proxy(config=_config(act, {**OTHERS[0], "store": store})) as other:
         solo.accepted(0, 1)
         assert ask(other.url, "GET", solo.path).status == 200
-        refused = ask(other.url, "PATCH", solo.path, b"more ", If_Match="*")
-        assert (refused.status, b":quarantined" in refused.content) == (503, True), "it knows this store not yet"
+        until(says(other, "quarantined", "up"), "it looks at this store for the first time")
     assert act.scene.redis.cli("EXISTS", "ifm:{b0000}:R", "other:{b0000}:R") == "2"
 
 
@@ -59,13 +60,12 @@ def _config(act: Act, other: Mapping[str, object]) -> str:
 
 
 ROWS = [
-    Row(
+    unhurried(
         "F32",
         "replicas with another secret, other rules, another prefix",
         "the former two do not start, and say what to do; the fleet goes on",
         fault=disagreeing,
         setting=SETTING,
         clients=2,
-        writes=80,
     ),
 ]

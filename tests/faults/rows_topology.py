@@ -182,5 +182,6 @@ ROWS = [
         store=Store.CLUSTER,
         setting=LONG,
         clients=4,
+        long=True,
     ),
 ]

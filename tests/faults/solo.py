@@ -159,7 +159,7 @@ def reads_go_on(act: Act) -> Iterator[None]:
     def read(member: Member) -> Counter[str]:
         seen: Counter[str] = Counter()
         with closing(Client(member.url)) as client:
-            while not over.wait(0.02):
+            while not over.wait(0.05):
                 heard = client.ask("GET", "/read")
                 tagged = heard.content == b"shown" and "etag" in heard.fields
                 seen["good" if tagged else str(heard)] += 1

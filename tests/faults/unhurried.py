@@ -23,5 +23,5 @@ UNHURRIED = Setting(route=ROUTE)
 
 def unhurried(name: str, what: str, expected: str, **more: Any) -> Row:
     """Return a row in which few write, and after which no lock stays."""
-    common = {"setting": UNHURRIED, "clients": 4, "writes": 80, "afterwards": nothing_stays_locked}
+    common = {"setting": UNHURRIED, "clients": 3, "writes": 80, "afterwards": nothing_stays_locked}
     return Row(name, what, expected, **{**common, **more})

@@ -3,6 +3,7 @@
 What lives here: the conditions, each with what to do where it is not met. What must not: what is done about it.
 """
 
+import asyncio
 import re
 from collections.abc import Mapping
 from typing import Any, Final
@@ -75,8 +76,11 @@ def judge(told: Mapping[str, Any]) -> None:
 async def _information(client: Client) -> list[dict[str, Any]]:
     if isinstance(client, RedisCluster):
         cluster: Any = await client.initialize()
-        nodes = [await cluster.info(target_nodes=node) for node in cluster.get_primaries()]
-        return [{**told, "asked_as_cluster": True} for told in nodes]
+        asked = (cluster.info(target_nodes=node) for node in cluster.get_primaries())
+        told = await asyncio.gather(*asked, return_exceptions=True)
+        if not any(isinstance(one, dict) for one in told):
+            raise next(one for one in told if isinstance(one, BaseException))
+        return [{**one, "asked_as_cluster": True} for one in told if isinstance(one, dict)]
     return [dict(await client.info())]
 
 

@@ -23,7 +23,7 @@ TRIES: Final = 3
 REMEMBERED: Final = 3_600_000
 """Milliseconds for which what is remembered of a resource is kept."""
 
-RETRIES: Final = (0.25, 1.0, 4.0, 15.0)
+RETRIES: Final = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 """Seconds after which a release that was not answered is tried again; a lock that stays lapses by itself."""
 
 _LAPSED: Final = "The lease of the resource lapsed before the request could be forwarded."

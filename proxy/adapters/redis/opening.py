@@ -77,6 +77,8 @@ async def open_fleet(
     told = listeners or Listeners()
     store = Store(connect(address), Naming(address.prefix, member.key), member.quarantine)
     clustered = address.topology is Topology.CLUSTER
+    if address.topology in {Topology.SENTINEL, Topology.CLUSTER}:
+        store.lag = inspecting.LONGEST_LAG  # whoever is primary now may have replaced one that does not know yet
     watch = Watch(store, member.fingerprint, clustered=clustered, say=told.say, on_standing=told.on_standing)
 
     def doubt(reason: str) -> None:
@@ -103,7 +105,7 @@ async def vouch(address: StoreAddress, key: bytes) -> int:
     store = Store(client, Naming(address.prefix, key), 0.0)
     try:
         await inspecting.inspect(client)
-        return await _vouched(store, 1 if address.topology is Topology.CLUSTER else BUCKETS)
+        return await _vouched(store, 1 if address.topology is Topology.CLUSTER else BUCKETS // 16)
     except inspecting.Unfit as unfit:
         raise Refused(str(unfit)) from None
     except FAULTS as fault:

@@ -114,13 +114,14 @@ RELEASE: Final = Script(
     + """
 -- KEYS L S   ARGV token, channel, how long S is kept in ms
 -- {1, how many processes were woken} released; {0} it was not ours any more
-local held = redis.call('HMGET', KEYS[1], 'o', 's')
+local held = redis.call('HMGET', KEYS[1], 'o', 's', 'f')
 if held[1] ~= ARGV[1] then return {0} end
+redis.call('DEL', KEYS[1])
 if held[2] ~= 'r' then
-  redis.call('HSET', KEYS[2], 'floor', whole(now))
+  redis.call('DEL', KEYS[2])  -- whatever it was: nothing that stands there may keep the lock
+  redis.call('HSET', KEYS[2], 'floor', whole(now), 'fence', held[3])
   redis.call('PEXPIRE', KEYS[2], ARGV[3])
 end
-redis.call('DEL', KEYS[1])
 return {1, redis.call('PUBLISH', ARGV[2], '1')}
 """,
 )

@@ -66,6 +66,7 @@ class Watch:
     ) -> None:
         self._store = store
         self._fingerprint = fingerprint
+        self._clustered = clustered
         self._chunk = 1 if clustered else BUCKETS // 4
         self._epochs = store.naming.epochs()
         self._next = 0
@@ -135,7 +136,8 @@ class Watch:
         try:
             self._looks += 1
             if self._inspect or self._looks % INSPECTED == 0:
-                self._store.lag = await inspecting.inspect(self._store.client)
+                # A replica that was promoted has none itself, and the primary that it replaced may not know yet.
+                self._store.lag = max(self._store.lag, await inspecting.inspect(self._store.client))
                 self._inspect = False
             left = await self._epoch()
             await self._rules()
@@ -169,25 +171,34 @@ class Watch:
     async def _all(self) -> int:
         longest = 0
         self._held = []
-        for start in range(0, BUCKETS, self._chunk):
-            epochs = self._epochs[start : start + self._chunk]
-            reply = await self._swept(epochs)
-            if reply.status > longest:
-                longest, self._held = reply.status, epochs
         self._sweep = False
+        for start in range(0, BUCKETS, max(SAMPLE, self._chunk)):
+            for epochs, reply in await self._several(start, max(SAMPLE, self._chunk)):
+                if reply.status > longest:
+                    longest, self._held = reply.status, epochs
         return longest
 
     async def _sampled(self) -> int:
         start = self._next
         self._next = (start + SAMPLE) % BUCKETS
-        longest = 0
-        for first in range(start, start + SAMPLE, min(SAMPLE, self._chunk)):
-            reply = await self._swept(self._epochs[first : min(first + self._chunk, start + SAMPLE)])
-            longest = max(longest, reply.status)
-            self._sweep = self._sweep or bool(reply.status or reply.number(1))
-        if self._sweep:
+        replies = [reply for _, reply in await self._several(start, SAMPLE)]
+        if any(reply.status or reply.number(1) for reply in replies):
+            self._sweep = True
             self._doubt.set()
-        return longest
+        return max(reply.status for reply in replies)
+
+    async def _several(self, start: int, count: int) -> list[tuple[list[str], Reply]]:
+        """Look at that many epochs, in as many calls as it takes. Raised when no call is answered: one of `FAULTS`.
+
+        A node of a cluster that is lost takes its part of the resources along; the others go on.
+        """
+        size = min(count, self._chunk)
+        parts = [self._epochs[first : first + size] for first in range(start, start + count, size)]
+        answers = await asyncio.gather(*map(self._swept, parts), return_exceptions=True)
+        faults = [answer for answer in answers if isinstance(answer, BaseException)]
+        if faults and (len(faults) == len(parts) or not all(isinstance(fault, FAULTS) for fault in faults)):
+            raise faults[0]
+        return [(part, answer) for part, answer in zip(parts, answers, strict=True) if isinstance(answer, Reply)]
 
     async def _swept(self, epochs: list[str]) -> Reply:
         reply = await self._store.attempt(SWEEP, epochs, *self._store.terms)
@@ -195,7 +206,13 @@ class Watch:
         return reply
 
     async def _rules(self) -> None:
-        reply = await self._store.attempt(RULES, [self._store.naming.rules], self._fingerprint, RULES_COUNT)
+        """Say by which rules we work. Where a node of a cluster is lost it may be the one that knows."""
+        try:
+            reply = await self._store.attempt(RULES, [self._store.naming.rules], self._fingerprint, RULES_COUNT)
+        except FAULTS:
+            if not self._clustered:
+                raise
+            return
         if not reply.status:
             raise OtherRules(inspecting.OTHER_RULES)
 

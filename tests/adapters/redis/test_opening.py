@@ -256,8 +256,9 @@ async def test_other_rules_are_refused(server: RedisHandle, monkeypatch: pytest.
 # An operator's word ---------------------------------------------------------------------------------------------------
 
 
-async def test_an_operator_ends_the_quarantine(server: RedisHandle) -> None:
+async def test_an_operator_ends_the_quarantine(server: RedisHandle, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once for all buckets; afterwards there is none to be ended, and whoever waited for it goes on."""
+    monkeypatch.setattr(watching, "EVERY", 0.05)
     heard = Heard()
     async with opened(server.url, heard=heard) as fleet:
         with pytest.raises(Quarantined):

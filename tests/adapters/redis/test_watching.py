@@ -243,7 +243,7 @@ async def test_a_call_that_begins_a_quarantine_begins_it_everywhere(
         assert server.info("keyspace")["db0"].startswith(f"keys={len(NAMING.epochs()) + 1},")
 
 
-@pytest.mark.parametrize("number", [0, 40, 200])
+@pytest.mark.parametrize("number", [0, 40, 100])
 async def test_one_lost_epoch_is_found_and_said_once(server: RedisHandle, number: int) -> None:
     """A quarantine of one bucket is told once when it begins and once when it ends, whichever others are looked at."""
     await trusted(server)
@@ -295,6 +295,20 @@ async def test_a_store_that_becomes_unfit_is_said(server: RedisHandle, monkeypat
             assert "noeviction" in one.heard.lines[-1]
             own.cli("CONFIG", "SET", "maxmemory-policy", "noeviction")
             await one.stands(USABLE, REFUSED, USABLE)
+
+
+async def test_a_store_that_was_replicated_may_have_been_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The primary that has no replicas now may be the replica of one that goes on granting for a while."""
+    monkeypatch.setattr(watching, "INSPECTED", 1)
+    with running_redis(min_replicas=1) as primary, running_redis(replica_of=primary) as replica:
+        await until(lambda: primary.info("replication")["min_slaves_good_slaves"] == "1", "the replica follows")
+        async with watched(primary) as one:
+            assert one.store.lag == inspecting.LONGEST_LAG
+            primary.cli("CONFIG", "SET", "min-replicas-to-write", "0")
+            replica.kill()
+            await until(lambda: primary.info("replication")["connected_slaves"] == "0", "the replica is gone")
+            await one.look(3)
+            assert one.store.lag == inspecting.LONGEST_LAG
 
 
 # Rules ----------------------------------------------------------------------------------------------------------------
