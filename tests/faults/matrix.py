@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
 from random import Random
@@ -57,6 +57,8 @@ class Act:
     keys: Keys
     history: History
     over: Event
+    ending: ExitStack
+    """Closes the connections of the row's own clients."""
     facts: dict[str, object] = field(default_factory=dict)
 
 
@@ -120,10 +122,14 @@ def play(row: Row, seed: int, writes: int | None = None) -> Outcome:
     dice = Random(f"{row.name}:{seed}")  # noqa: S311 - to be repeated, not to be secret
     keys = (WideKeys if row.wide else Keys)([f"/k/{number}" for number in range(row.count)])
     history = History(start={name: f"seed:{name}" for name in keys.names})
-    with row.store.running() as store, staged(row.setting, store) as scene:  # type: ignore[arg-type]  # one of three
+    with (
+        row.store.running() as store,
+        staged(row.setting, store) as scene,  # type: ignore[arg-type]  # one of three
+        ExitStack() as ending,
+    ):
         for name, value in history.start.items():
             scene.origin.seed(name, content_of(value or ""))
-        act = Act(scene, dice, keys, history, Event())
+        act = Act(scene, dice, keys, history, Event(), ending)
         writers = [writer(act, number) for number in range(1, row.clients + 1)]
         ended = _written(row, act, writers, writes or row.writes)
         row.afterwards(act)

@@ -59,6 +59,7 @@ class Principal(Writer):
         self._act = act
         self._extra = {name.replace("_", "-"): value for name, value in fields.items()}
         super().__init__(self.member.url, next(_numbers), Random(0), act.keys, act.history)  # noqa: S311 - not secret
+        act.ending.callback(self.close)
 
     # What it does -----------------------------------------------------------------------------------------------------
 

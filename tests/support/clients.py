@@ -55,9 +55,9 @@ class Client:
 
     def finish(self) -> Heard:
         """Read the whole answer to what was begun."""
-        answer = self._connection.getresponse()
-        heard = {name.lower(): value for name, value in answer.getheaders()}
-        return Heard(answer.status, heard, answer.read())
+        with self._connection.getresponse() as answer:  # one that ends the connection has it for itself
+            heard = {name.lower(): value for name, value in answer.getheaders()}
+            return Heard(answer.status, heard, answer.read())
 
 
 def ask(url: str, method: str, path: str, content: bytes | None = None, **fields: str) -> Heard:

@@ -26,8 +26,9 @@ class Line:
         """Return the answer, None where none came."""
         try:
             self._send(method, path, content, fields)
-            answer = self._connection.getresponse()
-            return Heard(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
+            with self._connection.getresponse() as answer:  # one that ends the connection has it for itself
+                fields = {name.lower(): value for name, value in answer.getheaders()}
+                return Heard(answer.status, fields, answer.read())
         except (OSError, HTTPException):
             self.close()
             return None

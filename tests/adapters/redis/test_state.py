@@ -188,12 +188,20 @@ async def test_a_store_that_is_away_is_told_nothing(server: RedisHandle, link: R
         link.reset_count()
         await one.state.forget("k")
         await one.state.remember("k", b"s", seen(one, "b"))
-        one.state.mention("k", b"s", seen(one, "b"), again=0.0)
+        one.state.mention("l", b"s", seen(one, "b"), again=3_600.0)
         await done(one.state.delivered())
         assert await one.state.recall("k", b"s") is None
         assert not +link.counted
         one.store.usable = True
-        assert await one.state.recall("k", b"s") == selection
+        await until(lambda: back(one, selection), "the store is asked again")
+        one.state.mention("l", b"s", seen(one, "b"), again=3_600.0)
+        await done(one.state.delivered())
+        assert await one.state.recall("l", b"s") is not None
+
+
+async def back(one: Member, selection: Remembered) -> bool:
+    """Tell whether a selection is recalled."""
+    return await one.state.recall("k", b"s") == selection
 
 
 async def test_what_waits_for_the_store_is_bounded(
