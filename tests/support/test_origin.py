@@ -210,7 +210,7 @@ def test_an_earlier_fence_is_refused(origin: OriginHandle) -> None:
 
 
 def test_spellings_that_are_alike(origin: OriginHandle) -> None:
-    """Where the origin server is told so, many spellings are one resource, under one name in W; else each is its own."""
+    """Where the origin server is told so, many spellings are one resource with one name in W; else each is its own."""
     spellings = ["/k/3", "/K//3/", "/%6b/%33.json?q", "/k;a=b/03;v"]
     for spelling in spellings:
         assert status(origin, "PUT", spelling, b"apart") == 201
