@@ -12,7 +12,7 @@ from tests.faults.matrix import Outcome, Row, play
 from tests.faults.rows import rows
 
 SEED = 1
-AT_ONCE = 3
+AT_ONCE = 2
 
 ROWS = [row for row in rows() if not row.long]
 

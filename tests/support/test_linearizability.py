@@ -322,7 +322,7 @@ def test_a_value_from_nowhere_is_always_seen(attempts: list[Attempt], data: st.D
     """One reading of what nobody wrote spoils any history, and is the witness."""
     seen = atomic(attempts)
     began = data.draw(st.integers(0, 200))
-    wrong = read("nobody's", began, began + data.draw(st.integers(0, 50)))
+    wrong = read("nobody's", began, began + data.draw(st.integers(0, 50)) + 0.25)  # and nothing else ends then
     seen.readings.insert(0, wrong)
     [found] = check(seen)
     assert found.stuck is wrong

@@ -6,6 +6,7 @@ What lives here: putting the rooms together, and what an operator can tell the s
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Final
 
 from proxy.adapters.redis import inspecting
 from proxy.adapters.redis.connecting import Client, connect
@@ -18,6 +19,9 @@ from proxy.adapters.redis.waking import Waking
 from proxy.adapters.redis.watching import Refused, Standing, Watch
 from proxy.core.store_address import StoreAddress, Topology
 from proxy.ports import ResourceLock
+
+VOUCHING: Final = 5.0
+"""Seconds that a store has for an answer to an operator, who is in less of a hurry than a write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +106,7 @@ async def vouch(address: StoreAddress, key: bytes) -> int:
     Raised when the store cannot be used, or reached: `Refused`.
     """
     client: Client = connect(address)
-    store = Store(client, Naming(address.prefix, key), 0.0)
+    store = Store(client, Naming(address.prefix, key), 0.0, patience=VOUCHING)
     try:
         await inspecting.inspect(client)
         return await _vouched(store, 1 if address.topology is Topology.CLUSTER else BUCKETS // 16)

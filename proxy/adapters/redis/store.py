@@ -76,8 +76,9 @@ class Store:
     """One store. `quarantine` is in seconds: how long nothing is granted by a server that may have forgotten a lock.
 
     `lag`, in seconds, is how long a primary that was replaced may go on granting before it notices; the quarantine is
-    as much longer. `usable` is turned by whoever watches; while it is not, calls fail at once. `on_fault` hears of each
-    failed call, `on_quarantine` of each that finds the store in quarantine, with True where it has just begun.
+    as much longer. `patience` is what a call may take. `usable` is turned by whoever watches; while it is not, calls
+    fail at once. `on_fault` hears of each failed call, `on_quarantine` of each that finds the store in quarantine, with
+    True where it has just begun.
     """
 
     client: Client
@@ -87,6 +88,7 @@ class Store:
     on_quarantine: Callable[[bool], None] = lambda _begins: None
     usable: bool = True
     lag: float = 0.0
+    patience: float = PATIENCE
     clock: StoreClock = field(default_factory=StoreClock)
     life: str = field(default_factory=lambda: secrets.token_hex(8))
     _room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
@@ -110,7 +112,7 @@ class Store:
     async def attempt(self, script: Script, keys: Sequence[str], *arguments: Value) -> Reply:
         """Run a script whether the store is believed to be usable or not. Raised: one of `FAULTS`."""
         sent = local_time()
-        values = await within(PATIENCE, self._evaluate(script, len(keys), *keys, *arguments))
+        values = await within(self.patience, self._evaluate(script, len(keys), *keys, *arguments))
         return Reply(values, sent, local_time())
 
     async def field(self, key: str, name: str) -> bytes | None:
