@@ -33,8 +33,8 @@ class Reading:
 
     def now(self, local: int) -> Moment:
         """Return what the store's clock shows at a local time, unless it was set since."""
-        slack = max(0, local - self.received) // _DRIFT
-        return Moment(self.store + local - self.received - slack, self.store + local - self.sent + slack)
+        least, most = max(0, local - self.received), max(0, local - self.sent)
+        return Moment(self.store + least - _drifted(least), self.store + most + _drifted(most))
 
     def agrees(self, later: "Reading") -> bool:
         """Tell whether the store's clock was not set between the two: it went on as ours did, but for `JUMP`."""
@@ -57,6 +57,11 @@ class StoreClock:
     def now(self) -> Moment:
         """Return what the store's clock shows now."""
         return SOMETIME if self._best is None else self._best.now(local_time())
+
+
+def _drifted(passed: int) -> int:
+    """Return how far two clocks may be apart after that time, rounded up."""
+    return -(-passed // _DRIFT)
 
 
 def _width(reading: Reading, local: int) -> int:

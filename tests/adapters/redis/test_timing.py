@@ -55,7 +55,8 @@ def test_a_moment_is_as_wide_as_the_call_was_long(store: StoreTime, there: int, 
     """Fresh readings are as exact as they can be."""
     reading = store.reading(STARTED, there, back)
     moment = reading.now(reading.received)
-    assert moment.latest - moment.earliest == there + back
+    took = there + back
+    assert took <= moment.latest - moment.earliest <= took + took // 2_000 + 1  # and what the clocks drift meanwhile
 
 
 @given(store=stores, calls=st.lists(st.tuples(delays, delays, st.integers(0, SECOND)), min_size=1, max_size=20))
