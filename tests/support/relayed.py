@@ -13,6 +13,7 @@ from enum import Enum, Flag
 from typing import Any
 
 from tests.support.conversing import Conversation, Orders
+from tests.support.door import streams
 from tests.support.ports import LOOPBACK
 
 _AT_ONCE = 64 * 1024
@@ -132,10 +133,10 @@ class _Pipe:
 class Connection:
     """A connection of a client, and ours to the other side."""
 
-    def __init__(self, state: State, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, state: State, near: socket.socket) -> None:
         self._state = state
-        self._reader = reader
-        self._writers = [writer]
+        self._near = near
+        self._writers: list[asyncio.StreamWriter] = []
         self._pipes: list[_Pipe] = []
         self._swallowed = False
 
@@ -146,29 +147,33 @@ class Connection:
 
     async def run(self, port: int) -> None:
         """Relay until both sides have ended, or a reply was lost. Raised when either fails: `OSError`."""
+        reader, writer = await streams(self._near)
+        self._writers.append(writer)
         if self._state.link is Link.HOLE:
-            await self._swallow()
+            await self._swallow(reader)
         elif self._state.link is not Link.CUT:
-            await self._relay(port)
+            await self._relay(port, reader)
 
     def reset(self) -> None:
         """Reset both sides, if they have not ended."""
         for writer in self._writers:
             _reset(writer)
+        if not self._writers:
+            self._near.close()
 
-    async def _swallow(self) -> None:
+    async def _swallow(self, reader: asyncio.StreamReader) -> None:
         self._swallowed = True
-        while await self._reader.read(_AT_ONCE):
+        while await reader.read(_AT_ONCE):
             pass
 
-    async def _relay(self, port: int) -> None:
+    async def _relay(self, port: int, reader: asyncio.StreamReader) -> None:
         far, writer = await asyncio.open_connection(LOOPBACK, port)
         self._writers.append(writer)
         talk = Conversation(self._state.orders)
         there = _Pipe(self._state, Way.THERE, writer, talk)
         back = _Pipe(self._state, Way.BACK, self._writers[0], talk)
         self._pipes = [there, back]
-        steps = [there.take(self._reader), back.take(far), there.give(), back.give()]
+        steps = [there.take(reader), back.take(far), there.give(), back.give()]
         with suppress(_Severed):
             await _together(steps)
         for ended in self._writers:

@@ -5,6 +5,7 @@ one fault, it is told how the link is, and stays so until mended. What RESP mean
 """
 
 import asyncio
+import socket
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
@@ -13,7 +14,8 @@ from typing import Any, TypeVar
 
 from tests.support.child import PATIENCE
 from tests.support.conversing import After, Loss
-from tests.support.ports import LOOPBACK, reserved_port
+from tests.support.door import Door
+from tests.support.ports import reserved_port
 from tests.support.relayed import Connection, Link, State, Way, cancelled
 
 _Told = TypeVar("_Told")
@@ -27,7 +29,7 @@ class Relay:
         self._far_port = far_port
         self._failures: list[BaseException] = []
         self._connections: dict[Connection, asyncio.Task[None]] = {}
-        self._server: asyncio.Server | None = None
+        self._door: Door | None = None
         self._loop = asyncio.new_event_loop()
         self._state = State()
         self._thread = Thread(target=self._loop.run_forever, daemon=True)
@@ -100,10 +102,12 @@ class Relay:
         return asyncio.run_coroutine_threadsafe(step(*arguments), self._loop).result(PATIENCE)
 
     async def _listen(self) -> None:
-        self._server = await asyncio.start_server(self._accept, LOOPBACK, self.port, reuse_address=True)
+        if self._door is None:
+            self._door = Door(self.port, self._accept)
+        self._door.open()
 
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        connection = Connection(self._state, reader, writer)
+    def _accept(self, near: socket.socket) -> None:
+        connection = Connection(self._state, near)
         task = self._loop.create_task(connection.run(self._far_port))
         self._connections[connection] = task
         task.add_done_callback(lambda task: self._ended(connection, task))
@@ -120,16 +124,14 @@ class Relay:
 
     async def _cut(self) -> None:
         self._state.turn(Link.CUT)
-        if self._server is not None:
-            self._server.close()
-            self._server = None
+        if self._door is not None:
+            self._door.shut()
         await cancelled(list(self._connections.values()))
 
     async def _mend(self) -> None:
         await cancelled([task for connection, task in self._connections.items() if connection.lost])
         self._state.mend()
-        if self._server is None:
-            await self._listen()
+        await self._listen()
 
     async def _told(self) -> tuple[Counter[str], int]:
         return Counter(self._state.orders.counted), self._state.orders.round_trips

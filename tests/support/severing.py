@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from enum import Enum
 from threading import Event, Thread
 
+from tests.support.door import Door, streams
 from tests.support.ports import LOOPBACK, reserved_port
 
 _AT_ONCE = 64 * 1024
@@ -49,7 +50,7 @@ class Link:
         self.url = f"http://{LOOPBACK}:{near}"
         self._near = near
         self._port = port
-        self._server: asyncio.Server | None = None
+        self._door: Door | None = None
         self._armed: Cut | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()
@@ -73,36 +74,41 @@ class Link:
 
     def refuse(self) -> None:
         """Refuse new connections, as a machine does on which nothing listens."""
-        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result()
+        asyncio.run_coroutine_threadsafe(self._shut(), self._loop).result()
 
     def admit(self) -> None:
         """Let connections be made again."""
-        asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result()
+        asyncio.run_coroutine_threadsafe(self._open(), self._loop).result()
 
-    async def _listen(self) -> None:
-        self._server = await asyncio.start_server(self._accept, LOOPBACK, self._near, reuse_address=True)
+    async def _open(self) -> None:
+        if self._door is None:
+            self._door = Door(self._near, self._accept)
+        self._door.open()
 
-    async def _close(self) -> None:
-        if self._server is not None:
-            self._server.close()
+    async def _shut(self) -> None:
+        if self._door is not None:
+            self._door.shut()
 
     async def _serve(self) -> None:
-        await self._listen()
+        await self._open()
         self._up.set()
         await self._down.wait()
-        await self._close()
+        await self._shut()
         if self._tasks:
             await asyncio.wait(self._tasks)
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _accept(self, connection: socket.socket) -> None:
         cut, self._armed = self._armed, None
-        task = asyncio.current_task()
-        assert task is not None
+        task = self._loop.create_task(self._relayed(cut, connection))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def _relayed(self, cut: Cut | None, connection: socket.socket) -> None:
+        reader, writer = await streams(connection)
         with suppress(OSError):
             await self._join(cut, reader, writer)
         writer.transport.abort()
+        await asyncio.sleep(0)  # so that the loop does not end before the connection has
 
     async def _join(self, cut: Cut | None, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Connect the two sides until either ends."""
