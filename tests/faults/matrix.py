@@ -77,6 +77,8 @@ class Row:
     store: Store = Store.SINGLE
     setting: Setting = field(default_factory=Setting)
     clients: int = 6
+    patient: bool = False
+    """Clients read before they write, delete nothing, stay for the answer, and come again no sooner than told."""
     count: int = 12
     """How many keys there are; no more than three are fought over at a time, unless `wide`."""
     wide: bool = False
@@ -131,6 +133,8 @@ def play(row: Row, seed: int, writes: int | None = None) -> Outcome:
             scene.origin.seed(name, content_of(value or ""))
         act = Act(scene, dice, keys, history, Event(), ending)
         writers = [writer(act, number) for number in range(1, row.clients + 1)]
+        for each in writers if row.patient else ():
+            each.be_patient()
         ended = _written(row, act, writers, writes or row.writes)
         row.afterwards(act)
         if row.recovers:

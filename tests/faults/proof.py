@@ -19,6 +19,7 @@ from pathlib import Path
 from tests.faults.matrix import Outcome, Row, play
 from tests.faults.rows import rows
 from tests.support.histories import Fault, History, Told, Violation, check
+from tests.support.judging import HISTORIES, kept
 from tests.support.soak import play as play_memory
 from tests.support.soak import varied
 
@@ -96,16 +97,19 @@ class Line:
         return [self.name, self.what, *map(str, counts), f"{self.recovery:.1f}", self.verdict]
 
 
-def prove(seeds: Sequence[int], writes: int) -> Iterator[Line]:
-    """Play every row under every seed, about `writes` writes a seed in all; yield each line as it is done."""
+def prove(seeds: Sequence[int], writes: int, folder: Path | None = None) -> Iterator[Line]:
+    """Play every row under every seed, about `writes` writes a seed in all; yield each line as it is done.
+
+    Histories are kept where they show what must not be, and all of them where there is a `folder` for them.
+    """
     matrix = rows()
     share = max(100, writes // (len(matrix) + 1))
     yield _memory(seeds, share)
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        yield from pool.map(lambda row: _line(row, seeds, share), matrix)
+        yield from pool.map(lambda row: _line(row, seeds, share, folder), matrix)
 
 
-def _line(row: Row, seeds: Sequence[int], writes: int) -> Line:
+def _line(row: Row, seeds: Sequence[int], writes: int, folder: Path | None) -> Line:
     line = Line(row.name, row.what, row.control)
     for seed in seeds:
         try:
@@ -115,6 +119,8 @@ def _line(row: Row, seeds: Sequence[int], writes: int) -> Line:
             line.broken.append(f"seed {seed}: {fault}")
             continue
         line.add(outcome.history, outcome.violations, outcome.findings, outcome.recovery)
+        if folder is not None or not outcome.good:
+            kept(outcome.history, f"{row.name}-{seed}", folder or HISTORIES)
         if not outcome.good:
             line.broken.append(f"seed {seed}: {_first(outcome)}")
     return line
@@ -166,13 +172,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, default=3, help="how many seeds")
     parser.add_argument("--first", type=int, default=1, help="the first seed")
     parser.add_argument("--writes", type=int, default=5_000, help="writes a seed, over all rows")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep every history there, as JSONL")
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # and not without having stopped what was started
     seeds = range(options.first, options.first + options.seeds)
     began = time.monotonic()
     lines: list[Line] = []
     say: Callable[[str], object] = sys.stdout.write
-    for line in prove(seeds, options.writes):
+    for line in prove(seeds, options.writes, options.keep):
         lines.append(line)
         say("  ".join([line.name.ljust(16), *(cell.rjust(7) for cell in line.cells()[2:])]) + "\n")
         for what in line.broken:

@@ -10,6 +10,7 @@ import pytest
 
 from tests.faults.matrix import Outcome, Row, play
 from tests.faults.rows import rows
+from tests.support.judging import kept
 
 SEED = 1
 AT_ONCE = 2
@@ -30,8 +31,10 @@ def played(request: pytest.FixtureRequest) -> Iterator[dict[str, "Future[Outcome
 def test_row(row: Row, played: dict[str, "Future[Outcome]"]) -> None:
     """The promise is kept under this fault; a control is seen to break it."""
     outcome = played[row.name].result()
-    found = [*map(str, outcome.violations), *outcome.findings]
-    assert outcome.good, "\n".join([f"{row.name}: {row.what} ({row.expected})", *found[:20]])
+    if not outcome.good:
+        found = [*map(str, outcome.violations), *outcome.findings]
+        path = kept(outcome.history, f"{row.name}-{SEED}")
+        pytest.fail("\n".join([f"{row.name}: {row.what} ({row.expected}); kept in {path}", *found[:20]]))
 
 
 def test_no_row_is_missing() -> None:

@@ -151,6 +151,7 @@ class Watched:
         follows = {"role-reported": "slave", "master-port": str(master.port), "flags": "slave"}
         return (
             _role(master) == "master"
+            and _counted(master)
             and (link.get("master_port"), link.get("master_link_status")) == (str(master.port), "up")
             and follows.items() <= self._known(replica).items()
         )
@@ -164,6 +165,12 @@ class Watched:
 
 def _role(server: RedisHandle) -> str:
     return str(server.ask("ROLE")[0])
+
+
+def _counted(master: RedisHandle) -> bool:
+    """Tell whether a master counts its replica as good: the replica finds the link up a moment earlier."""
+    told = master.info("replication")
+    return int(told.get("min_slaves_good_slaves", 1)) > 0 and "state=online" in told.get("slave0", "")
 
 
 def _admit(server: RedisHandle) -> None:

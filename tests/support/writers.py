@@ -116,6 +116,10 @@ class Writer:
         """Close the connection."""
         self._line.close()
 
+    def be_patient(self) -> None:
+        """Have no bad habits from now on."""
+        self._habits = [(1, self.patient)]
+
     # Habits -----------------------------------------------------------------------------------------------------------
 
     def careful(self, key: str) -> None:
@@ -125,6 +129,11 @@ class Writer:
             operation = self.write("PUT", key, self.content(), named)
             again = operation.told is Told.OK and operation.tag is not None and self._dice.random() < 0.5
             named = Reading(key, operation.value, operation.tag, 0, 0) if again else None
+
+    def patient(self, key: str) -> None:
+        """Be careful, and come again no sooner than told."""
+        self._keys.until_awake(key)
+        self.careful(key)
 
     def delete(self, key: str) -> None:
         """Read and delete what was read."""
