@@ -26,8 +26,8 @@ help: ## List the targets
 demo: $(RUN) ## Show a lost update, and the same with ifmatch in front (ARGS="...")
 	@$(BIN)/python -m proxy demo $(ARGS)
 
-test: $(DEV) ## Run the whole suite (ARGS="tests/core -k tag")
-	$(BIN)/python -m pytest $(ARGS)
+test: $(DEV) ## Run the whole suite, a few tests at a time (ARGS="-n0 tests/core -k tag")
+	$(BIN)/python -m pytest --numprocesses=auto --dist=worksteal $(ARGS)
 
 check: $(DEV) ## Lint, format, types, import contracts: what CI runs
 	$(BIN)/ruff check

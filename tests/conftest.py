@@ -1,5 +1,8 @@
-"""What the whole suite needs: how hypothesis searches. Fixtures live beside the tests that use them."""
+"""What the whole suite needs: how hypothesis searches, how many tests run at once. Fixtures live beside their tests."""
 
+import os
+
+import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(
@@ -11,3 +14,8 @@ settings.register_profile(
 )
 settings.register_profile("search", parent=settings.get_profile("house"), derandomize=False, max_examples=5000)
 settings.load_profile("house")
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Return how many tests run at once: one more than there are processors, since those that cost most mostly wait."""
+    return (os.cpu_count() or 1) + 1
