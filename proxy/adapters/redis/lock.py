@@ -19,6 +19,7 @@ from proxy.adapters.redis.lease import Afterwards, Granted, RedisLease
 from proxy.adapters.redis.scripts import ACQUIRE
 from proxy.adapters.redis.store import Reply, Store, Unsent
 from proxy.adapters.redis.timing import Reading
+from proxy.adapters.redis.turns import Turns
 from proxy.adapters.redis.waking import Bell, Waking
 from proxy.errors import Quarantined, ResourceBusy, StoreFailure
 from proxy.ports import Lease, LeaseTerms, ResourceLock
@@ -26,11 +27,8 @@ from proxy.ports import Lease, LeaseTerms, ResourceLock
 LONGEST_SLEEP: Final = 1.0
 """Seconds after which a waiter asks again although it heard nothing: messages can be lost."""
 
-IN_A_ROW: Final = 8
-"""How many writers of one process may follow each other while other processes wait."""
-
 GIVE_WAY: Final = 0.02
-"""Seconds for which a process lets others go first then, unless one of them is done before."""
+"""Seconds for which a process lets others go first when it had its turns, unless one of them is done before."""
 
 _ABANDONED: Final = "An earlier write to this resource had no answer; others wait until it can no longer be applied."
 _HELD: Final = "Other writes to this resource took longer than the route's `lock.wait`."
@@ -62,7 +60,7 @@ class RedisLock:
         self._waking = waking
         self._fall_back = fall_back
         self._afterwards = Afterwards()
-        self._in_a_row: dict[str, int] = {}
+        self._turns = Turns()
         self._leaving: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
@@ -89,9 +87,7 @@ class RedisLock:
         await self._afterwards.aclose()
 
     async def _entered(self, key: str, terms: LeaseTerms, local: Lease, deadline: float) -> RedisLease:
-        gives_way = local.waited and self._in_a_row.get(key, 0) >= IN_A_ROW
-        if gives_way:
-            self._in_a_row.pop(key)
+        gives_way = self._turns.over(key)
         try:
             granted, waited = await self._acquire(self._store.naming.of(key), terms, deadline, gives_way=gives_way)
         except (ResourceBusy, Quarantined):
@@ -109,10 +105,7 @@ class RedisLock:
         except StoreFailure:
             if lease.granted is not None and not lease.abandoned:
                 self._afterwards.release(lease.granted)
-        if lease.others:
-            self._in_a_row[key] = self._in_a_row.get(key, 0) + 1
-        else:
-            self._in_a_row.pop(key, None)
+        self._turns.ended(key, lease.others)
 
     async def _acquire(
         self, keys: Keys, terms: LeaseTerms, deadline: float, *, gives_way: bool

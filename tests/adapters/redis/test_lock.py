@@ -13,9 +13,10 @@ import pytest
 from proxy.adapters.redis import lease as lease_room
 from proxy.adapters.redis import lock as room
 from proxy.adapters.redis import waking
-from proxy.adapters.redis.lock import IN_A_ROW, LONGEST_SLEEP
+from proxy.adapters.redis.lock import LONGEST_SLEEP
 from proxy.adapters.redis.scripts import ABANDON, ACQUIRE, PHASE, RELEASE, Script
 from proxy.adapters.redis.timing import local_time
+from proxy.adapters.redis.turns import IN_A_ROW
 from proxy.errors import Quarantined, ResourceBusy, StoreFailure
 from proxy.ports import LeaseTerms
 from tests.adapters.redis.asking import Asked
@@ -384,6 +385,31 @@ async def test_a_process_far_away_is_let_in(server: RedisHandle, monkeypatch: py
         async with member(server) as one, member(server, port=link.port) as two, member(server) as third:
             order = await served([one] * 60 + [two], third, server)
     assert order.index(two) <= IN_A_ROW + 1
+
+
+async def test_a_writer_that_comes_back_at_once_lets_others_in(
+    server: RedisHandle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It need not have queued in its process: whoever has a resource again and again lets those go first who wait."""
+    monkeypatch.setattr(room, "GIVE_WAY", GUARD)
+    with relay(server.port) as link:
+        link.delay(0.005)
+        async with member(server) as one, member(server, port=link.port) as far:
+            came = asyncio.Event()
+
+            async def coming() -> None:
+                async with far.lock.hold("k", TERMS):
+                    came.set()
+
+            async with one.lock.hold("k", TERMS):
+                task = asyncio.create_task(coming())
+                await waiting(server)
+            again = 0
+            while not came.is_set():
+                again += 1
+                await entered(one)
+            await done(task)
+    assert again <= IN_A_ROW + 1
 
 
 def contested(order: list[Member]) -> list[Member]:
