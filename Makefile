@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check format cover soak lock image-check clean
+.PHONY: help demo test check format cover soak bench-handoff lock image-check clean
 
 BIN := .venv/bin
 RECIPE := .ci/venv .ci/python pyproject.toml requirements/build.txt
@@ -49,6 +49,9 @@ SEEDS ?= 3
 WRITES ?= 5000
 soak: $(DEV) ## Play the fault matrix at length and write docs/proof.md (SEEDS=3 WRITES=5000)
 	$(BIN)/python -m tests.faults.proof --seeds $(SEEDS) --writes $(WRITES)
+
+bench-handoff: $(DEV) ## Measure how long a lock takes from one replica to the next
+	$(BIN)/python -m bench.handoff $(ARGS)
 
 lock: ## Resolve pyproject.toml into requirements/*.txt (ARGS=--upgrade for newer versions)
 	.ci/lock $(ARGS)

@@ -101,8 +101,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     head = "| writers | held ms | turns | hand-offs | p50 ms | p99 ms | mean wait ms | longest / mean |\n"
     sys.stdout.write(head + "| --- " * 8 + "|\n")
     for writers in (1, 4, 16):
-        for held in (0.002, 0.02):
-            rounds = max(5, int(options.rounds * (1 if held < 0.01 else 0.2)) // (writers * REPLICAS))
+        for held, part in ((0.002, 1), (0.02, 5)):
+            rounds = options.rounds // (part * writers * REPLICAS)
             sys.stdout.write(told(writers, held, measured(writers, rounds, held)))
             sys.stdout.flush()
     return 0

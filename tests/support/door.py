@@ -26,7 +26,7 @@ class Door:
         """Listen, unless that is done already."""
         if self._listener is None:
             self._listener = socket.create_server((LOOPBACK, self._port), backlog=_BACKLOG)
-            self._listener.setblocking(False)
+            self._listener.settimeout(0)
             self._loop.add_reader(self._listener, self._take_in)
 
     def shut(self) -> None:
@@ -43,7 +43,7 @@ class Door:
             connection, _ = self._listener.accept()
         except (BlockingIOError, ConnectionAbortedError):  # who knocked has left
             return
-        connection.setblocking(False)
+        connection.settimeout(0)
         self._welcome(connection)
 
 

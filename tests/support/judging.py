@@ -1,6 +1,6 @@
-"""Histories that were kept, and judging them again: `python -m tests.support.judging FILE...`
+"""Histories that were kept, and the command that judges them again: `python -m tests.support.judging FILE`.
 
-What lives here: where histories go, and both checkers on what comes back. The form of a file is `tests.support.jsonl`'s.
+What lives here: where histories go, and both checkers on what comes back. Their form is `tests.support.jsonl`'s.
 """
 
 import argparse

@@ -19,6 +19,8 @@ class Keys:
     fence: str
     epoch: str
     state: str
+    queue: str
+    turn: str
     channel: str
 
 
@@ -36,8 +38,8 @@ class Naming:
         """Return the keys of a resource."""
         name = blake2b(resource.encode("utf-8", "surrogatepass"), digest_size=16, key=self._key)
         bucket = self._bucket(int.from_bytes(name.digest()[:2]) % BUCKETS)
-        short = name.hexdigest()
-        return Keys(f"{bucket}:L:{short}", f"{bucket}:F", f"{bucket}:E", f"{bucket}:S:{short}", f"{bucket}:W:{short}")
+        lock, state, queue, turn, channel = (f"{bucket}:{kind}:{name.hexdigest()}" for kind in "LSQNW")
+        return Keys(lock, f"{bucket}:F", f"{bucket}:E", state, queue, turn, channel)
 
     def epochs(self) -> list[str]:
         """Return the epoch key of every bucket."""

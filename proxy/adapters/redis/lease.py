@@ -23,6 +23,10 @@ TRIES: Final = 3
 REMEMBERED: Final = 3_600_000
 """Milliseconds for which what is remembered of a resource is kept."""
 
+TURN: Final = 20
+"""Milliseconds for which a lock that is given back after the last of several turns is kept for the process that waited
+for longest. One that has died, or is further away than that, costs the others no more."""
+
 RETRIES: Final = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 """Seconds after which a release that was not answered is tried again; a lock that stays lapses by itself."""
 
@@ -65,10 +69,18 @@ class Granted:
         self.writing = True
         return reply.sent
 
-    async def release(self) -> int:
-        """Give the lock back; return how many processes were waiting for that. Raised: `errors.StoreFailure`."""
+    async def release(self, *, last: bool = False) -> int:
+        """Give the lock back; return how many processes were waiting for that.
+
+        After the `last` of several turns it goes to the process that waited for longest. Raised: `errors.StoreFailure`.
+        """
         reply: Reply = await self.store.run(
-            RELEASE, [self.keys.lock, self.keys.state], self.token, self.keys.channel, REMEMBERED
+            RELEASE,
+            [self.keys.lock, self.keys.state, self.keys.queue, self.keys.turn],
+            self.token,
+            self.keys.channel,
+            REMEMBERED,
+            TURN if last else 0,
         )
         return reply.number(1) if reply.status else 0
 
@@ -122,14 +134,14 @@ class RedisLease:
         self.abandoned = True
         self.local.abandon()
 
-    async def leave(self) -> None:
-        """Release, or mark as abandoned. Raised when the store does not answer: `errors.StoreFailure`."""
+    async def leave(self, *, last: bool = False) -> None:
+        """Release, or mark as abandoned; `last` of several turns. Raised: `errors.StoreFailure`."""
         if self.granted is None:
             return
         if self.abandoned:
             await self.granted.abandon()
         else:
-            self.others = await self.granted.release()
+            self.others = await self.granted.release(last=last)
 
     def _is_proven(self) -> bool:
         return self._proven is not None and local_time() - self._proven <= FRESH

@@ -27,9 +27,6 @@ from proxy.ports import Lease, LeaseTerms, ResourceLock
 LONGEST_SLEEP: Final = 1.0
 """Seconds after which a waiter asks again although it heard nothing: messages can be lost."""
 
-GIVE_WAY: Final = 0.02
-"""Seconds for which a process lets others go first when it had its turns, unless one of them is done before."""
-
 _ABANDONED: Final = "An earlier write to this resource had no answer; others wait until it can no longer be applied."
 _HELD: Final = "Other writes to this resource took longer than the route's `lock.wait`."
 _QUARANTINE: Final = (
@@ -87,9 +84,8 @@ class RedisLock:
         await self._afterwards.aclose()
 
     async def _entered(self, key: str, terms: LeaseTerms, local: Lease, deadline: float) -> RedisLease:
-        gives_way = self._turns.over(key)
         try:
-            granted, waited = await self._acquire(self._store.naming.of(key), terms, deadline, gives_way=gives_way)
+            granted, waited = await self._acquire(self._store.naming.of(key), terms, deadline)
         except (ResourceBusy, Quarantined):
             raise
         except StoreFailure:
@@ -101,27 +97,20 @@ class RedisLock:
     async def _leave(self, key: str, lease: RedisLease) -> None:
         """End a lease whatever happens (I8)."""
         try:
-            await lease.leave()
+            await lease.leave(last=self._turns.last(key))
         except StoreFailure:
             if lease.granted is not None and not lease.abandoned:
                 self._afterwards.release(lease.granted)
         self._turns.ended(key, lease.others)
 
-    async def _acquire(
-        self, keys: Keys, terms: LeaseTerms, deadline: float, *, gives_way: bool
-    ) -> tuple[Granted, bool]:
-        """Return the lock, and whether it had to be waited for.
-
-        Who gives way listens meanwhile, so that those who go first can tell that somebody waits.
-        """
+    async def _acquire(self, keys: Keys, terms: LeaseTerms, deadline: float) -> tuple[Granted, bool]:
+        """Return the lock, and whether it had to be waited for."""
         token = secrets.token_hex(16)
         try:
-            answer = None if gives_way else await self._ask(keys, token, terms)
+            answer = await self._ask(keys, token, terms)
             if isinstance(answer, Granted):
                 return answer, False
             async with self._waking.listening(keys.channel) as bell:
-                if gives_way:
-                    await bell.wait(GIVE_WAY)
                 return await self._await(bell, answer, lambda: self._ask(keys, token, terms), deadline), True
         except (ResourceBusy, Quarantined, Unsent):
             raise
@@ -131,7 +120,7 @@ class RedisLock:
             raise
 
     async def _await(
-        self, bell: Bell, first: _Held | None, ask: Callable[[], Awaitable[Granted | _Held]], deadline: float
+        self, bell: Bell, first: _Held, ask: Callable[[], Awaitable[Granted | _Held]], deadline: float
     ) -> Granted:
         """Ask again whenever the bell rings, and now and then. Raised when the time is over: `errors.ResourceBusy`."""
         loop = asyncio.get_running_loop()
@@ -139,7 +128,6 @@ class RedisLock:
             answer = await ask()
             if isinstance(answer, Granted):
                 return answer
-            first = first or answer
             left = deadline - loop.time()
             if left <= 0 or (answer.phase == "a" and answer.left > left):
                 raise _busy(answer, same=answer.fence == first.fence)
@@ -148,7 +136,8 @@ class RedisLock:
     async def _ask(self, keys: Keys, token: str, terms: LeaseTerms) -> Granted | _Held:
         """Ask for the lock once. Raised in quarantine: `errors.Quarantined`."""
         arguments = (token, int(terms.read * 1_000), *self._store.terms)
-        reply = await self._store.run(ACQUIRE, [keys.lock, keys.fence, keys.epoch], *arguments)
+        places = [keys.lock, keys.fence, keys.epoch, keys.queue, keys.turn]
+        reply = await self._store.run(ACQUIRE, places, *arguments)
         if reply.status == 1:
             reading = reply.reading(2)
             self._store.clock.read(reading)

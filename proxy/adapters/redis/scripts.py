@@ -6,6 +6,8 @@ answer means for a request. Every script is idempotent for its owner token, so t
 The keys of a resource share a hash tag, since a script may touch one slot only:
 
     L  lock    hash {o owner token, f fence, s phase (r read, w write, a abandoned), t taken at, d length in ms}
+    Q  queue   sorted set of processes (their lives) that wait for the lock, by since when
+    N  next    the process for which a free lock is kept for a moment, and for how many ms
     F  fence   the last fence given out in this bucket
     E  epoch   hash {id, replid, until}: which life of which server this is, and until when nothing is granted
     S  state   hash {floor, fence, and a record for each selector}: what is remembered; see `proxy.adapters.redis.state`
@@ -59,13 +61,29 @@ local function held_back(epoch, length, id)
 end
 """
 
+# Who has to wait is put down. A process has one place, whichever of its writers asks: at most one does at a time.
+_TURN: Final = """
+local function wait(queue, life)
+  redis.call('ZADD', queue, 'NX', whole(now), life)
+  redis.call('PEXPIRE', queue, 60000)
+end
+local function kept(turn, life)  -- how long the lock is kept for another, in ms
+  local whose, length = string.match(redis.call('GET', turn) or '', '^(%S+) (%d+)$')
+  if not whose or whose == life then return 0 end
+  local left = redis.call('PTTL', turn)
+  return left <= tonumber(length) and left or 0  -- more: the clock went back
+end
+"""
+
 ACQUIRE: Final = Script(
     "acquire",
     _CLOCK
     + _EPOCH
+    + _TURN
     + """
--- KEYS L F E   ARGV token, length in ms, quarantine in us, epoch id
--- {1, fence, now} granted; {0, ms left, phase, fence} held by another; {-1, ms left, 1 if it begins now} quarantine
+-- KEYS L F E Q N   ARGV token, length in ms, quarantine in us, epoch id, which is that of the process, too
+-- {1, fence, now} granted; {0, ms left, phase, fence} another's, or kept for another
+-- {-1, ms left, 1 if it begins now} quarantine
 local left, begins = held_back(KEYS[3], tonumber(ARGV[3]), ARGV[4])
 if left > 0 then return {-1, math.ceil(left / 1000), begins} end
 local held = redis.call('HMGET', KEYS[1], 'o', 'f', 's', 'd')
@@ -79,8 +97,16 @@ if held[1] then
     redis.call('PEXPIRE', KEYS[1], held[4])
     ttl = tonumber(held[4])
   end
+  wait(KEYS[4], ARGV[4])
   return {0, ttl, held[3], held[2]}
 end
+local turn = kept(KEYS[5], ARGV[4])
+if turn > 0 then
+  wait(KEYS[4], ARGV[4])
+  return {0, turn, 'r', '0'}
+end
+redis.call('DEL', KEYS[5])
+redis.call('ZREM', KEYS[4], ARGV[4])
 local fence = math.max(now, (redis.call('GET', KEYS[2]) or 0) + 1)
 redis.call('SET', KEYS[2], whole(fence))
 redis.call('HSET', KEYS[1], 'o', ARGV[1], 'f', whole(fence), 's', 'r', 't', whole(now), 'd', ARGV[2])
@@ -112,7 +138,7 @@ RELEASE: Final = Script(
     "release",
     _CLOCK
     + """
--- KEYS L S   ARGV token, channel, how long S is kept in ms
+-- KEYS L S Q N   ARGV token, channel, how long S is kept in ms, for how many ms who waited for longest goes first
 -- {1, how many processes were woken} released; {0} it was not ours any more
 local held = redis.call('HMGET', KEYS[1], 'o', 's', 'f')
 if held[1] ~= ARGV[1] then return {0} end
@@ -121,6 +147,10 @@ if held[2] ~= 'r' then
   redis.call('DEL', KEYS[2])  -- whatever it was: nothing that stands there may keep the lock
   redis.call('HSET', KEYS[2], 'floor', whole(now), 'fence', held[3])
   redis.call('PEXPIRE', KEYS[2], ARGV[3])
+end
+if tonumber(ARGV[4]) > 0 then
+  local first = redis.call('ZPOPMIN', KEYS[3])[1]
+  if first then redis.call('SET', KEYS[4], first .. ' ' .. ARGV[4], 'PX', ARGV[4]) end
 end
 return {1, redis.call('PUBLISH', ARGV[2], '1')}
 """,

@@ -40,16 +40,17 @@ class Asked:
         said: list[Any] = self.client.eval(script.text, len(keys), *keys, *arguments)
         return said
 
-    def acquire(self, owner: str = "a", length: int = READ) -> list[Any]:
-        keys = [self.keys.lock, self.keys.fence, self.keys.epoch]
-        return self.run(ACQUIRE, keys, owner, length, self.quarantine, "life")
+    def acquire(self, owner: str = "a", length: int = READ, life: str = "life") -> list[Any]:
+        keys = [self.keys.lock, self.keys.fence, self.keys.epoch, self.keys.queue, self.keys.turn]
+        return self.run(ACQUIRE, keys, owner, length, self.quarantine, life)
 
     def phase(self, owner: str = "a", length: int = WRITE) -> list[Any]:
         keys = [self.keys.lock, self.keys.epoch, self.keys.state]
         return self.run(PHASE, keys, owner, length, self.quarantine, "life", KEPT)
 
-    def release(self, owner: str = "a") -> list[Any]:
-        return self.run(RELEASE, [self.keys.lock, self.keys.state], owner, self.keys.channel, KEPT)
+    def release(self, owner: str = "a", turn: int = 0) -> list[Any]:
+        keys = [self.keys.lock, self.keys.state, self.keys.queue, self.keys.turn]
+        return self.run(RELEASE, keys, owner, self.keys.channel, KEPT, turn)
 
     def abandon(self, owner: str = "a") -> list[Any]:
         return self.run(ABANDON, [self.keys.lock], owner, self.keys.channel)
@@ -88,6 +89,11 @@ class Asked:
     def epoch(self) -> dict[str, str]:
         """The epoch's fields."""
         return self._hash(self.keys.epoch)
+
+    @property
+    def waits(self) -> list[str]:
+        """The processes that wait, the one that has done so for longest first."""
+        return [life.decode() for life in self.client.zrange(self.keys.queue, 0, -1)]
 
     @property
     def left(self) -> int:

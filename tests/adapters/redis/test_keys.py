@@ -23,10 +23,10 @@ def test_all_names_of_a_resource_are_in_one_slot(resource: str) -> None:
 @given(resource=resources)
 def test_names_are_digests(resource: str) -> None:
     """Whoever can read the store sees no target of a request, whatever characters that has."""
-    lock, fence, epoch, state, channel = astuple(NAMING.of(resource))
+    lock, fence, epoch, *others = astuple(NAMING.of(resource))
     bucket = r"ifm:\{b\d{4}\}"
     assert re.fullmatch(rf"{bucket}:L:[0-9a-f]{{32}}", lock)
-    assert {re.sub(":[LSW]:", ":", name) for name in (lock, state, channel)} == {lock.replace(":L:", ":")}
+    assert {re.sub(":[LSQNW]:", ":", name) for name in (lock, *others)} == {lock.replace(":L:", ":")}
     assert re.fullmatch(rf"{bucket}:F", fence)
     assert re.fullmatch(rf"{bucket}:E", epoch)
 
@@ -45,6 +45,8 @@ def test_names_stay_as_they_are() -> None:
         "ifm:{b0424}:F",
         "ifm:{b0424}:E",
         "ifm:{b0424}:S:0da8ff66a5b33ab61643913e4712e2a9",
+        "ifm:{b0424}:Q:0da8ff66a5b33ab61643913e4712e2a9",
+        "ifm:{b0424}:N:0da8ff66a5b33ab61643913e4712e2a9",
         "ifm:{b0424}:W:0da8ff66a5b33ab61643913e4712e2a9",
     )
 

@@ -16,7 +16,7 @@ from proxy.adapters.redis import waking
 from proxy.adapters.redis.lock import LONGEST_SLEEP
 from proxy.adapters.redis.scripts import ABANDON, ACQUIRE, PHASE, RELEASE, Script
 from proxy.adapters.redis.timing import local_time
-from proxy.adapters.redis.turns import IN_A_ROW
+from proxy.adapters.redis.turns import TURNS
 from proxy.errors import Quarantined, ResourceBusy, StoreFailure
 from proxy.ports import LeaseTerms
 from tests.adapters.redis.asking import Asked
@@ -374,24 +374,24 @@ async def test_no_process_is_starved(server: RedisHandle) -> None:
     async with member(server) as one, member(server) as two, member(server) as third:
         order = await served([one, two] * 30, third, server)
     runs = [len(list(run)) for _, run in groupby(contested(order), key=id)]
-    assert max(runs) <= IN_A_ROW + 3  # a release in the moment before the other has begun to listen does not count
+    assert max(runs) <= TURNS + 3  # a release in the moment before the other has begun to listen does not count
 
 
 async def test_a_process_far_away_is_let_in(server: RedisHandle, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that would always come too late is waited for, once it is known to wait."""
-    monkeypatch.setattr(room, "GIVE_WAY", GUARD)
+    monkeypatch.setattr(lease_room, "TURN", int(1_000 * GUARD))
     with relay(server.port) as link:
         link.delay(0.005)
         async with member(server) as one, member(server, port=link.port) as two, member(server) as third:
             order = await served([one] * 60 + [two], third, server)
-    assert order.index(two) <= IN_A_ROW + 1
+    assert order.index(two) <= TURNS + 1
 
 
 async def test_a_writer_that_comes_back_at_once_lets_others_in(
     server: RedisHandle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It need not have queued in its process: whoever has a resource again and again lets those go first who wait."""
-    monkeypatch.setattr(room, "GIVE_WAY", GUARD)
+    monkeypatch.setattr(lease_room, "TURN", int(1_000 * GUARD))
     with relay(server.port) as link:
         link.delay(0.005)
         async with member(server) as one, member(server, port=link.port) as far:
@@ -409,7 +409,7 @@ async def test_a_writer_that_comes_back_at_once_lets_others_in(
                 again += 1
                 await entered(one)
             await done(task)
-    assert again <= IN_A_ROW + 1
+    assert again <= TURNS + 1
 
 
 def contested(order: list[Member]) -> list[Member]:
@@ -418,11 +418,19 @@ def contested(order: list[Member]) -> list[Member]:
     return order[: last + 1]
 
 
-async def test_a_process_alone_gives_nobody_way(server: RedisHandle, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where no other process waits, writers follow each other without a pause."""
-    monkeypatch.setattr(room, "GIVE_WAY", FOR_EVER)
-    async with member(server) as one:
-        await done(asyncio.gather(*(entered(one) for _ in range(4 * IN_A_ROW))))
+async def test_a_process_that_does_not_come_is_not_waited_for(server: RedisHandle) -> None:
+    """One that has died while it waited costs the others a moment, once, and no more."""
+    with server.client() as client, client.pubsub() as dead:
+        async with member(server) as one:
+            async with one.lock.hold("k", TERMS):
+                Asked(client).acquire("token", life="dead")
+                assert Asked(client).waits == ["dead"]
+                dead.subscribe(keys().channel)
+                await waiting(server)
+                work = [asyncio.create_task(entered(one)) for _ in range(2 * TURNS)]
+                await until(lambda: one.queue.waiting() == len(work), "all wait")
+            await done(asyncio.gather(*work))
+        assert Asked(client).waits == []
 
 
 # Ending ---------------------------------------------------------------------------------------------------------------

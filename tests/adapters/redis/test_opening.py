@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 
 import pytest
 
-from proxy.adapters.redis import Fleet, Refused, Standing, vouch, waking, watching
+from proxy.adapters.redis import Fleet, Refused, Standing, turns, vouch, waking, watching
 from proxy.adapters.redis.keys import BUCKETS
 from proxy.adapters.redis.timing import local_time
 from proxy.core.entity_tag import EntityTag
@@ -24,7 +24,7 @@ from tests.support.stores import running_redis, running_sentinel
 
 MINIMAL = (
     "resetchannels ~ifm:* &ifm:* -@all +eval +evalsha +info +time +ping +subscribe +unsubscribe +publish"
-    " +get +set +del +hget +hmget +hset +hlen +pexpire +pttl"
+    " +get +set +del +hget +hmget +hset +hlen +zadd +zrem +zpopmin +pexpire +pttl"
 )
 """What a user of the store has to be permitted, in the words of an ACL; +select besides, for a database but 0."""
 
@@ -296,8 +296,12 @@ def lasting_restricted() -> Iterator[RedisHandle]:
 
 
 @pytest.fixture
-def restricted(lasting_restricted: RedisHandle) -> RedisHandle:
-    """An empty server with a user that has the permissions of our documentation, and no others."""
+def restricted(lasting_restricted: RedisHandle, monkeypatch: pytest.MonkeyPatch) -> RedisHandle:
+    """An empty server with a user that has the permissions of our documentation, and no others.
+
+    Every turn is the last one, so that others always go first.
+    """
+    monkeypatch.setattr(turns, "TURNS", 1)
     lasting_restricted.cli("ACL", "SETUSER", "ifmatch", "reset", "on", ">secret", *MINIMAL.split())
     lasting_restricted.cli("ACL", "LOG", "RESET")
     lasting_restricted.cli("SCRIPT", "FLUSH")

@@ -16,6 +16,8 @@ from tests.adapters.redis.members import NAMING
 from tests.support.redis_server import RedisHandle
 
 QUARANTINE = 30_000_000
+TURN = 10_000
+"""Milliseconds for which a lock is kept: more than a test takes."""
 FAR = 600_000_000
 """Microseconds by which a clock goes back: far more than any lease."""
 
@@ -124,6 +126,77 @@ def test_resources_of_one_bucket_have_locks_of_their_own(asked: Asked) -> None:
     status, second, _ = Asked(asked.client, other).acquire("b")
     assert status == 1
     assert int(second) > int(first)
+
+
+# Taking turns ---------------------------------------------------------------------------------------------------------
+
+
+def queued(asked: Asked, *lives: str) -> None:
+    """Let writers of these processes wait for a lock that `a` has."""
+    asked.acquire("a")
+    for life in lives:
+        assert asked.acquire(f"of {life}", life=life)[0] == 0
+
+
+def test_who_waits_is_put_down_once(asked: Asked) -> None:
+    """A process keeps its place however often it asks, and whichever of its writers does."""
+    queued(asked, "x", "y", "x")
+    assert asked.acquire("another", life="x")[0] == 0
+    assert asked.waits == ["x", "y"]
+    assert 0 < asked.client.pttl(asked.keys.queue) <= 60_000
+
+
+def test_who_gets_the_lock_waits_no_more(asked: Asked) -> None:
+    """A grant takes the process out of the queue, and nobody else."""
+    queued(asked, "x", "y")
+    asked.release("a")
+    assert asked.acquire("of y", life="y")[0] == 1
+    assert asked.waits == ["x"]
+
+
+def test_a_lock_is_kept_for_who_waited_longest(asked: Asked) -> None:
+    """Others are refused for a moment, and told how long it takes; that process is granted the lock, to any writer."""
+    queued(asked, "x", "y")
+    asked.release("a", turn=TURN)
+    status, left, phase, _ = asked.acquire("late", life="z")
+    assert (status, phase) == (0, b"r")
+    assert 0 < left <= TURN
+    assert asked.acquire("of y", life="y")[0] == 0
+    assert asked.acquire("whoever", life="x")[0] == 1
+    assert asked.waits == ["y", "z"]
+    asked.release("whoever")
+    assert asked.acquire("late", life="z")[0] == 1, "it was kept once"
+
+
+def test_a_lock_is_not_kept_for_long(asked: Asked) -> None:
+    """Who does not come has lost its place, and others go on."""
+    queued(asked, "dead", "y")
+    asked.release("a", turn=TURN)
+    asked.client.pexpire(asked.keys.turn, 0)
+    assert asked.acquire("of y", life="y")[0] == 1
+    assert asked.waits == []
+
+
+@pytest.mark.parametrize("spoil", ["pexpire", "persist"])
+def test_a_lock_that_seems_to_be_kept_for_too_long_is_free(asked: Asked, spoil: str) -> None:
+    """A clock that went back would keep it for one that may be dead."""
+    queued(asked, "dead")
+    asked.release("a", turn=TURN)
+    if spoil == "pexpire":
+        asked.client.pexpire(asked.keys.turn, FAR)
+    else:
+        asked.client.persist(asked.keys.turn)
+    assert asked.acquire("b", life="y")[0] == 1
+    assert asked.client.exists(asked.keys.turn) == 0
+
+
+@pytest.mark.parametrize(("turn", "lives"), [(0, ["x"]), (TURN, [])])
+def test_a_lock_is_kept_for_nobody(asked: Asked, turn: int, lives: list[str]) -> None:
+    """Neither where the process has further turns, nor where no other waits."""
+    queued(asked, *lives)
+    asked.release("a", turn)
+    assert asked.client.exists(asked.keys.turn) == 0
+    assert asked.acquire("b", life="z")[0] == 1
 
 
 # Phase ----------------------------------------------------------------------------------------------------------------

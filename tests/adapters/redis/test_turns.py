@@ -1,80 +1,48 @@
-"""A process that has had its turns lets others go first, once, and not for what is long over."""
+"""A process that has had its turns lets others go first, once."""
 
 import pytest
 
-from proxy.adapters.redis import turns as room
-from proxy.adapters.redis.turns import COUNTED, IN_A_ROW, RECENT, Turns
+from proxy.adapters.redis.turns import COUNTED, TURNS, Turns
 
 
-class Clock:
-    """A clock that a test sets."""
-
-    def __init__(self) -> None:
-        self.now = 0
-
-    def __call__(self) -> int:
-        return self.now
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """Put a clock into the room."""
-    clock = Clock()
-    monkeypatch.setattr(room, "local_time", clock)
-    return clock
-
-
-def had(turns: Turns, count: int, others: int = 1, resource: str = "k") -> None:
-    """Have the resource so often while others wait."""
+def had(turns: Turns, count: int, others: int = 1, resource: str = "k") -> list[bool]:
+    """Have the resource so often while others wait; return after which of these turns others go first."""
+    lasts = []
     for _ in range(count):
+        lasts.append(turns.last(resource))
         turns.ended(resource, others)
+    return lasts
 
 
-def test_turns_are_over_once(clock: Clock) -> None:
-    """After so many in a row others go first, one time; then it may have as many again."""
-    turns = Turns()
-    had(turns, IN_A_ROW - 1)
-    assert not turns.over("k")
-    had(turns, 1)
-    assert [turns.over("k"), turns.over("k")] == [True, False]
-    had(turns, IN_A_ROW - 1)
-    assert not turns.over("k")
+def test_every_so_often_others_go_first() -> None:
+    """Of so many turns one is the last; then the count begins anew."""
+    assert had(Turns(), 2 * TURNS) == 2 * ([False] * (TURNS - 1) + [True])
 
 
-def test_nobody_else_waits(clock: Clock) -> None:
+def test_nobody_else_waits() -> None:
     """Where no other process waits there is nothing to count, and what was counted is forgotten."""
     turns = Turns()
-    had(turns, 3 * IN_A_ROW, others=0)
-    assert not turns.over("k")
-    had(turns, IN_A_ROW)
+    assert not any(had(turns, 3 * TURNS, others=0))
+    had(turns, TURNS - 1)
     had(turns, 1, others=0)
-    assert not turns.over("k")
     assert len(turns) == 0
+    assert not any(had(turns, TURNS - 1))
 
 
-def test_each_resource_for_itself(clock: Clock) -> None:
+def test_each_resource_for_itself() -> None:
     """Turns at one resource are none at another."""
     turns = Turns()
-    had(turns, IN_A_ROW, resource="hot")
-    assert not turns.over("k")
-    assert turns.over("hot")
+    had(turns, TURNS - 1, resource="hot")
+    assert not turns.last("k")
+    assert turns.last("hot")
 
 
-@pytest.mark.parametrize(("passed", "over"), [(RECENT, True), (RECENT + 1, False)])
-def test_what_is_long_over(clock: Clock, passed: int, over: bool) -> None:
-    """Who comes back much later follows nobody, and waits for nobody."""
-    turns = Turns()
-    had(turns, IN_A_ROW)
-    clock.now += passed
-    assert turns.over("k") is over
-    assert len(turns) == 0
-
-
-def test_the_count_is_bounded(clock: Clock) -> None:
+@pytest.mark.parametrize("more", [0, 1, COUNTED])
+def test_the_count_is_bounded(more: int) -> None:
     """However many resources there are, so many are kept; the latest are."""
     turns = Turns()
-    for number in range(2 * COUNTED):
-        had(turns, IN_A_ROW, resource=f"{number}")
+    for number in range(COUNTED + more):
+        had(turns, TURNS - 1, resource=f"{number}")
     assert len(turns) == COUNTED
-    assert not turns.over("0")
-    assert turns.over(f"{2 * COUNTED - 1}")
+    assert turns.last("0") is (more == 0)
+    assert turns.last(f"{COUNTED + more - 1}")
