@@ -149,6 +149,11 @@ class Lease(Protocol):
         """Tell whether somebody else held the resource when it was asked for."""
         ...
 
+    @property
+    def lasts(self) -> bool:
+        """Tell whether nobody else can have held the resource yet, without asking anybody. False may be too early."""
+        ...
+
     async def confirm(self) -> None:
         """Prove that the lease is still held and re-arm it for the write phase. May be called again, at little cost.
 

@@ -41,6 +41,7 @@ class FreeLease:
 
     fence = 0
     waited = True
+    lasts = True
 
     async def confirm(self) -> None:
         pass
@@ -89,9 +90,29 @@ class Unabandonable:
     def __init__(self, lease: Lease) -> None:
         self.fence, self.waited = lease.fence, lease.waited
         self.confirm = lease.confirm
+        self.lasts = True
 
     def abandon(self) -> None:
         pass
+
+
+class Everlasting:
+    """A lease that does not know that it lapses."""
+
+    lasts = True
+
+    def __init__(self, lease: Lease) -> None:
+        self.fence, self.waited = lease.fence, lease.waited
+        self.confirm, self.abandon = lease.confirm, lease.abandon
+
+
+class WithoutEnd(Gateway):
+    """Tells the tag that it finds, however long it took to find it."""
+
+    @asynccontextmanager
+    async def hold(self, write: Write) -> AsyncIterator[Lease]:
+        async with super().hold(write) as lease:
+            yield Everlasting(lease)
 
 
 class WithoutAbandon(Gateway):
@@ -146,6 +167,20 @@ def connecting_outlasts_the_lease(gateway: GatewayClass) -> World:
     return world
 
 
+def settling_outlasts_the_lease(gateway: GatewayClass) -> World:
+    """After the first write, before its tag is known, more time passes than any lease lasts, and its own lapses."""
+    world = build(gateway, etag_on_write=TagOnWrite.ALWAYS)
+    world.writer("w1", b"1")
+    world.writer("w2", b"2", base=None)
+
+    def outlast() -> None:
+        world.lock.lapse()
+        world.stage.loop.advance(LockRules().write + 0.1)
+
+    world.stage.event("a long settling", outlast, lambda: len(world.origin.log) == 1)
+    return world
+
+
 def outcome_unknown(gateway: GatewayClass) -> World:
     """The first writer gets no answer, and the origin server applies its write at any later moment."""
     world = build(gateway, unanswered=frozenset({"w1"}))
@@ -174,6 +209,7 @@ SCENARIOS = [
     one_unconditional,
     lease_expires,
     connecting_outlasts_the_lease,
+    settling_outlasts_the_lease,
     outcome_unknown,
     cancelled,
     cancelled_unconditional,
@@ -229,6 +265,28 @@ def test_answers_are_honest(scenario: Callable[[GatewayClass], World]) -> None:
 def test_each_part_of_the_guard_is_needed(mutant: GatewayClass, scenario: Callable[[GatewayClass], World]) -> None:
     """With the lock, the re-fetch, the confirm, its last time or the abandon taken out, some update gets lost."""
     assert any(world.lost() for world in worlds(scenario, mutant))
+
+
+def misnamed(world: World) -> list[str]:
+    """Return the writers that were told a tag of something else than what they wrote."""
+    written = {line.writer: str(world.tag(line.after)) for line in world.origin.log}
+    responses = {name: answer.response for name, answer in world.answers.items() if isinstance(answer, Answer)}
+    told = {name: response.fields.get("etag") for name, response in responses.items() if response is not None}
+    return [name for name, tag in told.items() if tag not in {None, written[name]}]
+
+
+@pytest.mark.parametrize("scenario", [same_tag_with_tags_returned, settling_outlasts_the_lease])
+def test_a_tag_in_the_answer_is_that_of_the_write(scenario: Callable[[GatewayClass], World]) -> None:
+    """I11: who goes on from the tag that it is told overwrites nothing but its own; and mostly it is told one."""
+    played = worlds(scenario, Gateway)
+    assert [world.stage.trace for world in played if misnamed(world)] == []
+    responses = [answer.response for world in played for answer in world.answers.values() if isinstance(answer, Answer)]
+    assert any(response is not None and "etag" in response.fields for response in responses)
+
+
+def test_a_lease_that_lapsed_unseen_misnames_a_state() -> None:
+    """The control of I11: without a look at the lease some writer is told the tag of the next one's state."""
+    assert any(misnamed(world) for world in worlds(settling_outlasts_the_lease, WithoutEnd))
 
 
 def test_exactly_one_of_two_wins() -> None:

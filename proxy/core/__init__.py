@@ -56,6 +56,7 @@ I10  No lock is held or awaited while a client is still sending.
      tests/server/test_handling.py::test_no_lock_is_awaited_while_a_client_sends
 I11  The tag returned after a write is minted from a selection inside the lock; otherwise it may be the next writer's.
      tests/gateway/test_writing.py::test_the_tag_after_a_write
+     tests/test_schedules.py::test_a_tag_in_the_answer_is_that_of_the_write
 
 The rooms
 ---------

@@ -174,7 +174,8 @@ class Gateway(Reading):
     async def settle(self, write: Write, response: Response, lease: Lease) -> EntityTag | None:
         """Return the new state's tag where the route asks for it, selected under the lease (I11).
 
-        The write is done: whatever fails here takes nothing from its answer.
+        The write is done: whatever fails here takes nothing from its answer. A selection that outlasts the lease may
+        show the next writer's state.
         """
         may_say = presenting.statement(write.match.route, write.request.method, response.status)
         if may_say is Statement.NOTHING:
@@ -184,7 +185,7 @@ class Gateway(Reading):
             await selection.aclose()
         except Failure:
             return None
-        return _tag_to_say(may_say, write, selection)
+        return _tag_to_say(may_say, write, selection) if lease.lasts else None
 
     async def _remember(self, match: Match, selection: Selection) -> None:
         try:

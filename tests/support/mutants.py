@@ -32,6 +32,7 @@ class FreeLease:
     """A lease of nothing."""
 
     fence = 0
+    lasts = True
     waited = True
 
     async def confirm(self) -> None:

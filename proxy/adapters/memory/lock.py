@@ -40,6 +40,11 @@ class MemoryLease:
         """Tell whether it lapses when its time is over."""
         return self.abandoned or not self.writing
 
+    @property
+    def lasts(self) -> bool:
+        """Tell whether the lease has not lapsed."""
+        return self._lock.has(self)
+
     async def confirm(self) -> None:
         """Re-arm for the write phase; raise `LeaseLost` when the lease lapsed."""
         self._lock.rearm(self)
@@ -120,6 +125,12 @@ class MemoryLock:
             return
         self._vacate(resource)
         self._advance(lease.key, resource)
+
+    def has(self, lease: MemoryLease) -> bool:
+        """Tell whether a lease holds its resource still."""
+        resource = self._resources.get(lease.key)
+        holds = resource is not None and resource.holder is lease
+        return holds and not (lease.lapses and self._clock() >= lease.expires)
 
     def rearm(self, lease: MemoryLease) -> None:
         """Start the write phase of a lease that is still held; raise `LeaseLost` otherwise."""

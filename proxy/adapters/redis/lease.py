@@ -17,6 +17,12 @@ from proxy.ports import Lease, LeaseTerms
 FRESH: Final = 250_000
 """Microseconds for which a proof of ownership counts; older than that it is asked for again."""
 
+SURE: Final = 990_000
+"""Microseconds of ours for which a second of a lease lasts for certain, however much two clocks drift apart."""
+
+SLACK: Final = 5_000
+"""Microseconds by which keys may expire too early: Redis rounds to milliseconds."""
+
 TRIES: Final = 3
 """How often a proof that was too long on its way is asked for."""
 
@@ -109,6 +115,13 @@ class RedisLease:
     def fence(self) -> int:
         """The store's fence, or this process's own where there is no store."""
         return self.local.fence if self.granted is None else self.granted.fence
+
+    @property
+    def lasts(self) -> bool:
+        """Tell whether the lease's length has not passed since its last proof, by a clock that may be slow."""
+        if self.granted is None:
+            return self.local.lasts
+        return self._proven is not None and local_time() - self._proven < SURE * self.terms.write - SLACK
 
     async def confirm(self) -> None:
         """Prove ownership in the store, unless that was done a moment ago."""

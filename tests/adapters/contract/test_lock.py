@@ -69,6 +69,31 @@ async def refused(lock: ResourceLock, terms: LeaseTerms) -> tuple[float, int]:
     return (local_time() - begun) / 1_000_000, refusal.value.retry_after
 
 
+# How long it lasts ---------------------------------------------------------------------------------------------------
+
+
+async def test_a_lease_does_not_last_when_another_has_the_resource(stand: Stand) -> None:
+    """An abandoned one lapses; its holder, who is still there, can tell so at the latest when somebody else gets in."""
+    one, other = stand.locks
+    async with one.hold("k", lasting(read=GUARD, write=SHORT)) as lease:
+        await lease.confirm()
+        lease.abandon()
+        async with other.hold("k", TERMS):
+            assert not lease.lasts
+
+
+async def test_a_proven_lease_lasts(stand: Stand) -> None:
+    """Right after its proof, and while somebody waits for the resource."""
+    one, other = stand.locks
+    async with one.hold("k", TERMS) as lease:
+        await lease.confirm()
+        assert lease.lasts
+        waiter = Holder(other)
+        await waiting(stand)
+        assert lease.lasts
+    await (await waiter.entered()).leave()
+
+
 # One at a time --------------------------------------------------------------------------------------------------------
 
 
