@@ -97,12 +97,11 @@ class Line:
         return [self.name, self.what, *map(str, counts), f"{self.recovery:.1f}", self.verdict]
 
 
-def prove(seeds: Sequence[int], writes: int, folder: Path | None = None) -> Iterator[Line]:
-    """Play every row under every seed, about `writes` writes a seed in all; yield each line as it is done.
+def prove(matrix: Sequence[Row], seeds: Sequence[int], writes: int, folder: Path | None = None) -> Iterator[Line]:
+    """Play these rows under every seed, about `writes` writes a seed in all; yield each line as it is done.
 
     Histories are kept where they show what must not be, and all of them where there is a `folder` for them.
     """
-    matrix = rows()
     share = max(100, writes // (len(matrix) + 1))
     yield _memory(seeds, share)
     with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -172,14 +171,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, default=3, help="how many seeds")
     parser.add_argument("--first", type=int, default=1, help="the first seed")
     parser.add_argument("--writes", type=int, default=5_000, help="writes a seed, over all rows")
+    parser.add_argument("--rows", nargs="+", metavar="ROW", help="play these only, and leave the document as it is")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep every history there, as JSONL")
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # and not without having stopped what was started
     seeds = range(options.first, options.first + options.seeds)
+    matrix = [row for row in rows() if row.name in (options.rows or [row.name])]
+    if unknown := set(options.rows or ()).difference(row.name for row in matrix):
+        parser.error(f"no such rows: {', '.join(sorted(unknown))}")
     began = time.monotonic()
     lines: list[Line] = []
     say: Callable[[str], object] = sys.stdout.write
-    for line in prove(seeds, options.writes, options.keep):
+    for line in prove(matrix, seeds, options.writes, options.keep):
         lines.append(line)
         say("  ".join([line.name.ljust(16), *(cell.rjust(7) for cell in line.cells()[2:])]) + "\n")
         for what in line.broken:
@@ -196,7 +199,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         last=seeds[-1],
         minutes=(time.monotonic() - began) / 60,
     )
-    DOCUMENT.write_text(document(lines, head), "utf-8")
+    if not options.rows:
+        DOCUMENT.write_text(document(lines, head), "utf-8")
     return 1 if any(line.broken for line in lines) else 0
 
 
