@@ -15,7 +15,7 @@ from typing import TypeVar
 import pytest
 
 from proxy.adapters.memory import MemoryState
-from proxy.adapters.memory.lock import MemoryLease
+from proxy.adapters.memory.lease import MemoryLease
 from proxy.core.message import Request, Response
 from proxy.core.minting import Validator
 from proxy.core.moment import SOMETIME

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from proxy.adapters.redis import scripts
+from proxy.adapters.redis import scripts, state_scripts
 from tests.faults.scene import Scene, Setting, staged
 from tests.support.clients import ask
 from tests.support.redis_server import until
@@ -19,7 +19,7 @@ from tests.support.stores import running_redis
 
 PAGE = "/page"
 TRIES = 9
-NAMES = {script.sha: script.name for script in scripts.ALL}
+NAMES = {script.sha: script.name for script in (*scripts.ALL, *state_scripts.ALL)}
 
 
 @contextmanager

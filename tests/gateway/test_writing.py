@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from proxy.adapters.memory import MemoryState
-from proxy.adapters.memory.lock import MemoryLease
+from proxy.adapters.memory.lease import MemoryLease
 from proxy.core import entity_tag
 from proxy.core.canonical import CanonicalJson
 from proxy.core.entity_tag import EntityTag

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from proxy.adapters.memory import MemoryLock, MemoryState
-from proxy.adapters.memory.lock import MemoryLease
+from proxy.adapters.memory.lease import MemoryLease
 from proxy.core.moment import Moment
 from proxy.ports import LeaseTerms, Remembered
 

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from proxy.adapters.memory import MemoryLock, MemoryState
-from proxy.adapters.memory.lock import MemoryLease
+from proxy.adapters.memory.lease import MemoryLease
 from proxy.adapters.redis import RedisLock
 from proxy.adapters.redis.lease import RedisLease
 from proxy.adapters.upstream import HttpUpstream

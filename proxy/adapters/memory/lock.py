@@ -14,44 +14,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from math import ceil
 
+from proxy.adapters.memory.lease import MemoryLease
 from proxy.adapters.memory.state import MemoryState
 from proxy.errors import LeaseLost, ResourceBusy
 from proxy.ports import LeaseTerms
-
-
-class MemoryLease:
-    """Fulfils `ports.Lease`."""
-
-    __slots__ = ("_lock", "abandoned", "expires", "fence", "key", "terms", "timer", "waited", "writing")
-
-    def __init__(self, lock: "MemoryLock", key: str, terms: LeaseTerms, fence: int, expires: float) -> None:
-        self._lock = lock
-        self.key = key
-        self.terms = terms
-        self.fence = fence
-        self.expires = expires
-        self.waited = False
-        self.abandoned = False
-        self.writing = False
-        self.timer: asyncio.TimerHandle | None = None
-
-    @property
-    def lapses(self) -> bool:
-        """Tell whether it lapses when its time is over."""
-        return self.abandoned or not self.writing
-
-    @property
-    def lasts(self) -> bool:
-        """Tell whether the lease has not lapsed."""
-        return self._lock.has(self)
-
-    async def confirm(self) -> None:
-        """Re-arm for the write phase; raise `LeaseLost` when the lease lapsed."""
-        self._lock.rearm(self)
-
-    def abandon(self) -> None:
-        """Let the lease lapse by itself."""
-        self.abandoned = True
 
 
 @dataclass(slots=True, eq=False)

@@ -34,7 +34,7 @@ class Script:
         return sha1(self.text.encode(), usedforsecurity=False).hexdigest()
 
 
-_CLOCK: Final = """
+CLOCK: Final = """
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local function whole(number) return string.format('%.0f', number) end
@@ -77,7 +77,7 @@ end
 
 ACQUIRE: Final = Script(
     "acquire",
-    _CLOCK
+    CLOCK
     + _EPOCH
     + _TURN
     + """
@@ -117,7 +117,7 @@ return {1, whole(fence), whole(now)}
 
 PHASE: Final = Script(
     "phase",
-    _CLOCK
+    CLOCK
     + _EPOCH
     + """
 -- KEYS L E S   ARGV token, length in ms, quarantine in us, epoch id, how long S is kept in ms
@@ -136,7 +136,7 @@ return {1, whole(now)}
 
 RELEASE: Final = Script(
     "release",
-    _CLOCK
+    CLOCK
     + """
 -- KEYS L S Q N   ARGV token, channel, how long S is kept in ms, for how many ms who waited for longest goes first
 -- {1, how many processes were woken} released; {0} it was not ours any more
@@ -170,7 +170,7 @@ return {1}
 
 SWEEP: Final = Script(
     "sweep",
-    _CLOCK
+    CLOCK
     + _EPOCH
     + """
 -- KEYS E...   ARGV quarantine in us, epoch id
@@ -186,7 +186,7 @@ return {math.ceil(longest / 1000), begun, whole(now)}
 
 VOUCH: Final = Script(
     "vouch",
-    _CLOCK
+    CLOCK
     + _EPOCH
     + """
 -- KEYS E...   ARGV epoch id
@@ -212,43 +212,4 @@ return {1}
 """,
 )
 
-REMEMBER: Final = Script(
-    "remember",
-    """
--- KEYS L S   ARGV selector, record, began earliest, began latest, how long S is kept in ms, selectors at most
--- {1, 1 if another state was remembered} kept; {0} a write came in between, or a later selection is kept
--- A record begins with "earliest latest identity" and a line feed.
-local phase = redis.call('HGET', KEYS[1], 's')
-if phase and phase ~= 'r' then return {0} end
-local known = redis.call('HMGET', KEYS[2], 'floor', ARGV[1], 'fence')
-if tonumber(known[1] or 0) >= tonumber(ARGV[3]) then return {0} end  -- at 0 it began at a time nobody knows
-local changed = 0
-local earliest, identity = string.match(known[2] or '', '^(%d+) %d+ ([^\\n]*)')
-if earliest then
-  if tonumber(earliest) > tonumber(ARGV[4]) then return {0} end
-  changed = identity ~= string.match(ARGV[2], '^%d+ %d+ ([^\\n]*)') and 1 or 0
-elseif not known[2] and redis.call('HLEN', KEYS[2]) >= tonumber(ARGV[6]) + 2 then
-  redis.call('DEL', KEYS[2])
-  redis.call('HSET', KEYS[2], 'floor', known[1] or '0', 'fence', known[3] or '0')
-end
-redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
-redis.call('PEXPIRE', KEYS[2], ARGV[5])
-return {1, changed}
-""",
-)
-
-FORGET: Final = Script(
-    "forget",
-    _CLOCK
-    + """
--- KEYS S   ARGV how long S is kept in ms
-local known = redis.call('HMGET', KEYS[1], 'fence', 'floor')
-local floor = math.max(now, tonumber(known[2] or 0))
-redis.call('DEL', KEYS[1])
-redis.call('HSET', KEYS[1], 'floor', whole(floor), 'fence', known[1] or '0')
-redis.call('PEXPIRE', KEYS[1], ARGV[1])
-return {1}
-""",
-)
-
-ALL: Final = (ACQUIRE, PHASE, RELEASE, ABANDON, SWEEP, VOUCH, RULES, REMEMBER, FORGET)
+ALL: Final = (ACQUIRE, PHASE, RELEASE, ABANDON, SWEEP, VOUCH, RULES)

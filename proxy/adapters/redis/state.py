@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Final
 
 from proxy.adapters.redis.lease import REMEMBERED
-from proxy.adapters.redis.scripts import FORGET, REMEMBER
+from proxy.adapters.redis.state_scripts import FORGET, REMEMBER
 from proxy.adapters.redis.store import Store
 from proxy.core import entity_tag
 from proxy.core.fields import Fields

@@ -88,7 +88,7 @@ class Store:
     on_quarantine: Callable[[bool], None] = lambda _begins: None
     usable: bool = True
     lag: float = 0.0
-    patience: float = PATIENCE
+    patience: float = field(default_factory=lambda: PATIENCE)
     clock: StoreClock = field(default_factory=StoreClock)
     life: str = field(default_factory=lambda: secrets.token_hex(8))
     _room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))

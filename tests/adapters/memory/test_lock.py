@@ -7,7 +7,8 @@ from typing import TypeVar
 
 import pytest
 
-from proxy.adapters.memory.lock import MemoryLease, MemoryLock
+from proxy.adapters.memory.lease import MemoryLease
+from proxy.adapters.memory.lock import MemoryLock
 from proxy.adapters.memory.state import MemoryState
 from proxy.errors import LeaseLost, ResourceBusy
 from proxy.ports import LeaseTerms, Remembered

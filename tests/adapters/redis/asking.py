@@ -11,15 +11,14 @@ import redis
 from proxy.adapters.redis.scripts import (
     ABANDON,
     ACQUIRE,
-    FORGET,
     PHASE,
     RELEASE,
-    REMEMBER,
     RULES,
     SWEEP,
     VOUCH,
     Script,
 )
+from proxy.adapters.redis.state_scripts import FORGET, REMEMBER
 from tests.adapters.redis.members import NAMING
 
 READ, WRITE, KEPT = 5_000, 35_000, 3_600_000

@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proxy.adapters.redis.scripts import ALL
+from proxy.adapters.redis import scripts, state_scripts
 from tests.adapters.redis.asking import KEPT, READ, SELECTORS, WRITE, Asked
 from tests.adapters.redis.members import NAMING
 from tests.support.redis_server import RedisHandle
 
 QUARANTINE = 30_000_000
+ALL = (*scripts.ALL, *state_scripts.ALL)
 TURN = 10_000
 """Milliseconds for which a lock is kept: more than a test takes."""
 FAR = 600_000_000

@@ -9,7 +9,8 @@ import pytest
 from redis import exceptions
 
 from proxy.adapters.redis.connecting import PATIENCE, connect
-from proxy.adapters.redis.scripts import ALL, FORGET, RULES, Script
+from proxy.adapters.redis.scripts import RULES, Script
+from proxy.adapters.redis.state_scripts import ALL, FORGET
 from proxy.adapters.redis.store import AT_ONCE, Reply, Store, Unsent, reason_of
 from proxy.adapters.redis.timing import Reading, local_time
 from proxy.core.store_address import parse_store

@@ -1,0 +1,55 @@
+"""One holder's lease of a resource in this process.
+
+What lives here: what a lease is. What must not: who holds what, which is in the books of `proxy.adapters.memory.lock`.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Protocol
+
+from proxy.ports import LeaseTerms
+
+
+class Books(Protocol):
+    """Who holds what."""
+
+    def has(self, lease: "MemoryLease") -> bool:
+        """Tell whether a lease holds its resource still."""
+        ...
+
+    def rearm(self, lease: "MemoryLease") -> None:
+        """Start the write phase of a lease that is still held. Raised otherwise: `errors.LeaseLost`."""
+        ...
+
+
+@dataclass(slots=True, eq=False)
+class MemoryLease:
+    """Fulfils `ports.Lease`. `timer` rings when it lapses, where somebody waits for that."""
+
+    books: Books
+    key: str
+    terms: LeaseTerms
+    fence: int
+    expires: float
+    waited: bool = False
+    abandoned: bool = False
+    writing: bool = False
+    timer: asyncio.TimerHandle | None = None
+
+    @property
+    def lapses(self) -> bool:
+        """Tell whether it lapses when its time is over."""
+        return self.abandoned or not self.writing
+
+    @property
+    def lasts(self) -> bool:
+        """Tell whether the lease has not lapsed."""
+        return self.books.has(self)
+
+    async def confirm(self) -> None:
+        """Re-arm for the write phase. Raised when the lease lapsed: `errors.LeaseLost`."""
+        self.books.rearm(self)
+
+    def abandon(self) -> None:
+        """Let the lease lapse by itself."""
+        self.abandoned = True

@@ -1,0 +1,37 @@
+"""Contracts between the gateway and the world: the origin server, the lock, the memory of tags, the journal.
+
+The contract is in the docstrings; `proxy.adapters` fulfils it and one contract suite a port checks every adapter.
+Nothing here has behaviour. Times are seconds, sizes are bytes.
+"""
+
+from proxy.ports.journal import Journal, Step
+from proxy.ports.lock import Lease, LeaseTerms, ResourceLock
+from proxy.ports.state import Remembered, StateStore
+from proxy.ports.upstream import (
+    Budget,
+    Content,
+    InterimListener,
+    LastCheck,
+    Purpose,
+    ReceivedContent,
+    Reply,
+    Upstream,
+)
+
+__all__ = [
+    "Budget",
+    "Content",
+    "InterimListener",
+    "Journal",
+    "LastCheck",
+    "Lease",
+    "LeaseTerms",
+    "Purpose",
+    "ReceivedContent",
+    "Remembered",
+    "Reply",
+    "ResourceLock",
+    "StateStore",
+    "Step",
+    "Upstream",
+]

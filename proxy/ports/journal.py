@@ -1,0 +1,34 @@
+"""What is written down about a request."""
+
+from contextlib import AbstractContextManager
+from enum import Enum
+from typing import Protocol
+
+
+class Step(Enum):
+    """The words of the life of a request; also the names of its spans."""
+
+    RECEIVE = "receive"
+    REQUIRE = "require"
+    HOLD = "hold"
+    RECALL = "recall"
+    SELECT = "select"
+    EVALUATE = "evaluate"
+    CONFIRM = "confirm"
+    PERFORM = "perform"
+    SETTLE = "settle"
+    REMEMBER = "remember"
+    RELAY = "relay"
+    ANSWER = "answer"
+
+
+class Journal(Protocol):
+    """What is written down about one request."""
+
+    def step(self, step: Step) -> AbstractContextManager[None]:
+        """Enter a step; leaving it ends its time."""
+        ...
+
+    def note(self, **facts: str | int | None) -> None:
+        """Add facts to the request's log line."""
+        ...
