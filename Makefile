@@ -47,8 +47,8 @@ cover: $(DEV) ## Run the suite and show the lines and branches it never took
 
 SEEDS ?= 3
 WRITES ?= 5000
-soak: $(DEV) ## Play the fault matrix at length and write docs/proof.md (SEEDS=3 WRITES=5000)
-	$(BIN)/python -m tests.faults.proof --seeds $(SEEDS) --writes $(WRITES)
+soak: $(DEV) ## Play the fault matrix at length and write docs/proof.md (SEEDS=3 WRITES=5000 ARGS="--rows F4")
+	$(BIN)/python -m tests.faults.proof --seeds $(SEEDS) --writes $(WRITES) $(ARGS)
 
 bench-handoff: $(DEV) ## Measure how long a lock takes from one replica to the next
 	$(BIN)/python -m bench.handoff $(ARGS)

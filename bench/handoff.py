@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, product
 from statistics import fmean, quantiles
 
 from proxy.adapters.memory import MemoryLock, MemoryState
@@ -24,6 +24,9 @@ from tests.support.stores import running_redis
 MEMBER = Membership(bytes(32), "bench", 1.0)
 TERMS = LeaseTerms(wait=60.0, read=10.0, write=35.0, waiters=None)
 REPLICAS = 3
+
+OVERHEAD = 0.001
+"""Seconds from one holder to the next, about, to know how often the lock can be taken in a time."""
 
 
 @dataclass(frozen=True)
@@ -96,15 +99,16 @@ def told(writers: int, held: float, turns: Sequence[Turn]) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, and print a table in Markdown; times in milliseconds."""
     parser = argparse.ArgumentParser(prog="python -m bench.handoff", description="Measure the hand-off of a lock.")
-    parser.add_argument("--rounds", type=int, default=3_000, help="how often the lock is taken, in all")
+    parser.add_argument("--writers", type=int, nargs="+", default=[1, 4, 16], help="how many there are in a replica")
+    parser.add_argument("--held", type=float, nargs="+", default=[2, 20], help="for how many ms each holds the lock")
+    parser.add_argument("--seconds", type=float, default=6, help="how long each line takes, about")
     options = parser.parse_args(arguments)
     head = "| writers | held ms | turns | hand-offs | p50 ms | p99 ms | mean wait ms | longest / mean |\n"
     sys.stdout.write(head + "| --- " * 8 + "|\n")
-    for writers in (1, 4, 16):
-        for held, part in ((0.002, 1), (0.02, 5)):
-            rounds = options.rounds // (part * writers * REPLICAS)
-            sys.stdout.write(told(writers, held, measured(writers, rounds, held)))
-            sys.stdout.flush()
+    for writers, held in product(options.writers, (milliseconds / 1_000 for milliseconds in options.held)):
+        rounds = max(1, int(options.seconds / (held + OVERHEAD) / (writers * REPLICAS)))
+        sys.stdout.write(told(writers, held, measured(writers, rounds, held)))
+        sys.stdout.flush()
     return 0
 
 
