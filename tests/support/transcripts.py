@@ -7,7 +7,6 @@ and our default ones, stand for free ones while it is played. `...` is anything 
 import os
 import re
 import signal
-import socket
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -16,9 +15,10 @@ from pathlib import Path
 from typing import IO
 
 from tests.support.child import ROOT
+from tests.support.ports import reserved_port
 
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-PORTS = ("8080", "9000", "9901")
+PORTS = ("6379", "8080", "8081", "9000", "9901", "9902")
 DEFAULTS = {"IFMATCH_LISTEN": "8080", "IFMATCH_ADMIN": "9901"}
 PATIENCE = 30.0
 
@@ -66,7 +66,7 @@ class Shell:
 
     def __init__(self, stack: ExitStack) -> None:
         self._stack = stack
-        self._ports = _free_ports()
+        self._ports = {named: str(stack.enter_context(reserved_port())) for named in PORTS}
         path = f"{ROOT / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"
         defaults = {name: f"127.0.0.1:{self._ports[port]}" for name, port in DEFAULTS.items()}
         self._environment = {**_without_ours(os.environ), **defaults, "PATH": path, "PYTHONUNBUFFERED": "1"}
@@ -119,12 +119,6 @@ def shell() -> Iterator[Shell]:
     """Yield a shell whose background commands are stopped on leaving."""
     with ExitStack() as stack:
         yield Shell(stack)
-
-
-def _free_ports() -> dict[str, str]:
-    with ExitStack() as stack:
-        bound = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in PORTS]
-        return {named: str(taken.getsockname()[1]) for named, taken in zip(PORTS, bound, strict=True)}
 
 
 def _without_ours(environ: Mapping[str, str]) -> dict[str, str]:
