@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if command == "vouch":
         from proxy.cli.vouching import vouch
 
-        return vouch(options.config, sys.stdout)
+        return vouch(options.config, sys.stdout, options.store)
     if command == "healthcheck":
         from proxy.cli.health import healthcheck
 
@@ -69,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--log", choices=("json", "text"), help="access log; default: text on a terminal, else json")
     vouch = commands.add_parser("vouch", help="end the store's quarantine: you vouch that no write is under way")
     vouch.add_argument("config", metavar="CONFIG")
+    vouch.add_argument("--store", metavar="URL", help="the store, where it is not the configuration's")
     check = commands.add_parser("check", help="list every mistake of a configuration; exit 0 or 2")
     check.add_argument("config", metavar="CONFIG")
     explain = commands.add_parser("explain", help="say what would be done with a request")

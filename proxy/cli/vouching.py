@@ -15,9 +15,9 @@ from proxy.cli.telling import settings_or_mistakes
 from proxy.config import ConfigurationError
 
 
-def vouch(config: str, out: TextIO) -> int:
-    """End the quarantine of the configuration's store."""
-    settings = settings_or_mistakes(config, {})
+def vouch(config: str, out: TextIO, store: str | None = None) -> int:
+    """End the quarantine of the configuration's store, or of another."""
+    settings = settings_or_mistakes(config, {} if store is None else {"store": store})
     if settings is None:
         return USAGE
     if not settings.store.shared:

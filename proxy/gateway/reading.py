@@ -75,7 +75,7 @@ class Reading:
                 )
                 await self._forget(request, planned, reply)
             except Unanswered as failure:
-                await self._forget(request, planned)
+                await self._forget(request, planned, ahead=timeouts.settle)
                 raise failure if request.safe else unknown(failure) from failure
         journal.note(upstream_status=reply.status)
         response = Response(reply.status, reply.fields)
@@ -174,14 +174,14 @@ class Reading:
             verdict, reason=Reason.ANOTHER_RESOURCE if Provenance.ELSEWHERE in found else Reason.NEVER_MINTED
         )
 
-    async def _forget(self, request: Request, planned: Plan, reply: Reply | None = None) -> None:
-        """Forget what an unsafe request that goes by the lock may have changed. Cancelled, it closes the reply."""
+    async def _forget(self, request: Request, planned: Plan, reply: Reply | None = None, *, ahead: float = 0.0) -> None:
+        """Forget what an unsafe request may have changed, or will in the time `ahead`. Cancelled, it closes `reply`."""
         if planned.match is None or request.safe:
             return
         if planned.match.route.guard is Guard.OFF and not self._routes.trust_something:
             return
         try:
-            await self._state.forget(planned.match.lock_key)
+            await self._state.forget(planned.match.lock_key, ahead=ahead)
         except BaseException:
             if reply is not None:
                 await reply.aclose()

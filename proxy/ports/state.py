@@ -47,6 +47,6 @@ class StateStore(Protocol):
         """Keep a selection when convenient, and not at all if the same was kept in the last `again` seconds."""
         ...
 
-    async def forget(self, key: str) -> None:
-        """Drop every selection of `key` that began before now."""
+    async def forget(self, key: str, *, ahead: float = 0.0) -> None:
+        """Drop every selection of `key` that began before now, or will begin in the `ahead` seconds that follow."""
         ...

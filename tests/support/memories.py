@@ -57,7 +57,7 @@ class ForgedState(ClockedState):
 class HoardingState(MemoryState):
     """A memory that never forgets."""
 
-    async def forget(self, key: str) -> None:
+    async def forget(self, key: str, *, ahead: float = 0.0) -> None:
         pass
 
     def suspend(self, key: str) -> None:

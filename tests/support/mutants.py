@@ -81,7 +81,7 @@ def remembering() -> None:
         object.__setattr__(write, "arrived", Moment(-1, -1))
         return await reconsider(self, write, FreeLease())
 
-    async def forget(self: MemoryState, key: str) -> None:
+    async def forget(self: MemoryState, key: str, *, ahead: float = 0.0) -> None:
         pass
 
     def hoard(self: MemoryState, key: str) -> None:

@@ -50,9 +50,9 @@ class MemoryState:
         if kept is None or not same or remembered.began.since(kept.began) >= again:
             self._keep(key, selector, remembered)
 
-    async def forget(self, key: str) -> None:
-        """Drop what is kept, and what is still on its way from before now."""
-        self._drop(key)
+    async def forget(self, key: str, *, ahead: float = 0.0) -> None:
+        """Drop what is kept, and what is still on its way from before then."""
+        self._drop(key, ahead)
 
     def suspend(self, key: str) -> None:
         """Drop what is kept, and keep nothing until `resume`: a write is on its way."""
@@ -85,9 +85,9 @@ class MemoryState:
         if len(self._kept) > self._limit:
             self._kept.popitem(last=False)
 
-    def _drop(self, key: str) -> None:
+    def _drop(self, key: str, ahead: float = 0.0) -> None:
         self._kept.pop(key, None)
-        self._forgotten[key] = self.now().latest
+        self._forgotten[key] = max(self.now().latest + round(ahead * 1_000_000), self._forgotten.get(key, 0))
         self._forgotten.move_to_end(key)
         if len(self._forgotten) > self._limit:
             # Without its own mark a resource falls back to the floor, so the floor rises to the mark that leaves.

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from redis.asyncio.cluster import RedisCluster
-from redis.exceptions import RedisError
 
 from proxy.adapters.redis.connecting import PATIENCE, Client, within
 
@@ -26,22 +25,9 @@ OTHER_RULES: Final = (
     "first, or give this fleet a database or a prefix of its own (redis://.../?prefix=NAME)"
 )
 
-_DENIALS: Final = re.compile(r"NOAUTH|WRONGPASS|NOPERM|invalid (?:username|password)|AUTH|permission", re.IGNORECASE)
-
 
 class Unfit(Exception):
     """The store is not fit for locks. The text says what to do."""
-
-
-def is_denial(fault: BaseException) -> bool:
-    """Tell whether a fault is about who we are, and not about the store's health."""
-    return isinstance(fault, RedisError) and _DENIALS.search(str(fault)) is not None
-
-
-def denied(fault: BaseException) -> str:
-    """Say what to do about a denial. What the store said holds no secret of ours."""
-    said = str(fault).partition("\n")[0][:200]
-    return f"it denies access ({said}): check user and password of the store's URL, and the ACL in docs/operations.md"
 
 
 async def inspect(client: Client) -> float:

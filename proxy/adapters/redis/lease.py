@@ -4,13 +4,14 @@ What lives here: the life of a lease from its grant on. What must not: how it wa
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
 from proxy.adapters.redis.keys import Keys
 from proxy.adapters.redis.scripts import ABANDON, PHASE, RELEASE
-from proxy.adapters.redis.store import Reply, Store
-from proxy.adapters.redis.timing import Reading, local_time
+from proxy.adapters.redis.store import Forbidden, Reply, Store
+from proxy.adapters.redis.timing import JUMP, Reading, local_time
 from proxy.errors import LeaseLost, StoreFailure
 from proxy.ports import Lease, LeaseTerms
 
@@ -20,8 +21,8 @@ FRESH: Final = 250_000
 SURE: Final = 990_000
 """Microseconds of ours for which a second of a lease lasts for certain, however much two clocks drift apart."""
 
-SLACK: Final = 5_000
-"""Microseconds by which keys may expire too early: Redis rounds to milliseconds."""
+SLACK: Final = JUMP + 5_000
+"""Microseconds by which a lock may lapse too early: the store's clock may be set forward, and Redis rounds."""
 
 TRIES: Final = 3
 """How often a proof that was too long on its way is asked for."""
@@ -99,7 +100,8 @@ class Granted:
 class RedisLease:
     """Fulfils `ports.Lease`. `local` excludes the writers of this process; `granted` those of all others.
 
-    `granted` None: the store could not be reached, and the route's owner wants to go on without it.
+    `granted` None: the store could not be reached, and the route's owner wants to go on without it. `on_unseen` is
+    called when a write begins of which the store does not hear; `unseen` tells that one did.
     """
 
     local: Lease
@@ -107,7 +109,9 @@ class RedisLease:
     granted: Granted | None
     waited: bool
     fall_back: bool
+    on_unseen: Callable[[], None] = lambda: None
     abandoned: bool = False
+    unseen: bool = False
     others: int = 0
     _proven: int | None = field(default=None)
 
@@ -127,17 +131,19 @@ class RedisLease:
         """Prove ownership in the store, unless that was done a moment ago."""
         await self.local.confirm()
         if self.granted is None:
+            self._go_unseen()
             return
         for _ in range(TRIES):
             if self._is_proven():
                 return
             try:
                 self._proven = await self.granted.phase(self.terms.write)
-            except LeaseLost:
+            except (LeaseLost, Forbidden):
                 raise
             except StoreFailure:
                 if not self.fall_back:
                     raise
+                self._go_unseen()
                 return
         if not self._is_proven():
             raise LeaseLost(_SLOW)
@@ -155,6 +161,10 @@ class RedisLease:
             await self.granted.abandon()
         else:
             self.others = await self.granted.release(last=last)
+
+    def _go_unseen(self) -> None:
+        self.unseen = True
+        self.on_unseen()
 
     def _is_proven(self) -> bool:
         return self._proven is not None and local_time() - self._proven <= FRESH

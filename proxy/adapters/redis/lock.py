@@ -10,6 +10,7 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from math import ceil
 from random import random
 from typing import Final
@@ -17,7 +18,7 @@ from typing import Final
 from proxy.adapters.redis.keys import Keys
 from proxy.adapters.redis.lease import Afterwards, Granted, RedisLease
 from proxy.adapters.redis.scripts import ACQUIRE
-from proxy.adapters.redis.store import Reply, Store, Unsent
+from proxy.adapters.redis.store import Forbidden, Reply, Store, Unsent
 from proxy.adapters.redis.timing import Reading
 from proxy.adapters.redis.turns import Turns
 from proxy.adapters.redis.waking import Bell, Waking
@@ -49,10 +50,22 @@ class _Held:
 
 
 class RedisLock:
-    """Fulfils `ports.ResourceLock`. `queue` is the lock of this process; with `fall_back` it will do alone."""
+    """Fulfils `ports.ResourceLock`. `queue` is the lock of this process; with `fall_back` it will do alone.
 
-    def __init__(self, store: Store, queue: ResourceLock, waking: Waking, *, fall_back: bool = False) -> None:
+    `on_unseen` hears of a resource when a write of which the store does not hear begins, and when it is over.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        queue: ResourceLock,
+        waking: Waking,
+        *,
+        fall_back: bool = False,
+        on_unseen: Callable[[str], None] = lambda _key: None,
+    ) -> None:
         self._store = store
+        self._on_unseen = on_unseen
         self._queue = queue
         self._waking = waking
         self._fall_back = fall_back
@@ -84,15 +97,17 @@ class RedisLock:
         await self._afterwards.aclose()
 
     async def _entered(self, key: str, terms: LeaseTerms, local: Lease, deadline: float) -> RedisLease:
+        granted: Granted | None
         try:
             granted, waited = await self._acquire(self._store.naming.of(key), terms, deadline)
-        except (ResourceBusy, Quarantined):
+        except (ResourceBusy, Quarantined, Forbidden):
             raise
         except StoreFailure:
             if not self._fall_back:
                 raise
-            return RedisLease(local, terms, None, local.waited, fall_back=True)
-        return RedisLease(local, terms, granted, local.waited or waited, self._fall_back)
+            granted, waited = None, False
+        unseen = partial(self._on_unseen, key)
+        return RedisLease(local, terms, granted, local.waited or waited, self._fall_back, unseen)
 
     async def _leave(self, key: str, lease: RedisLease) -> None:
         """End a lease whatever happens (I8)."""
@@ -101,6 +116,8 @@ class RedisLock:
         except StoreFailure:
             if lease.granted is not None and not lease.abandoned:
                 self._afterwards.release(lease.granted)
+        if lease.unseen:
+            self._on_unseen(key)
         self._turns.ended(key, lease.others)
 
     async def _acquire(self, keys: Keys, terms: LeaseTerms, deadline: float) -> tuple[Granted, bool]:

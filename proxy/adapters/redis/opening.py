@@ -10,11 +10,12 @@ from typing import Final
 
 from proxy.adapters.redis import inspecting
 from proxy.adapters.redis.connecting import Client, connect
+from proxy.adapters.redis.diagnosing import lasting, passing
 from proxy.adapters.redis.keys import BUCKETS, Naming
 from proxy.adapters.redis.lock import RedisLock
 from proxy.adapters.redis.scripts import VOUCH
 from proxy.adapters.redis.state import RedisState
-from proxy.adapters.redis.store import FAULTS, Store, reason_of
+from proxy.adapters.redis.store import FAULTS, Store
 from proxy.adapters.redis.waking import Waking
 from proxy.adapters.redis.watching import Refused, Standing, Watch
 from proxy.core.store_address import StoreAddress, Topology
@@ -84,15 +85,17 @@ async def open_fleet(
     if address.topology in {Topology.SENTINEL, Topology.CLUSTER}:
         store.lag = inspecting.LONGEST_LAG  # whoever is primary now may have replaced one that does not know yet
     watch = Watch(store, member.fingerprint, clustered=clustered, say=told.say, on_standing=told.on_standing)
+    if fall_back:
+        watch.instead = "go on under this process's own locks alone"
 
     def doubt(reason: str) -> None:
         told.on_fault(reason)
         watch.doubt()
 
-    store.on_fault, store.on_quarantine = doubt, watch.quarantined
+    store.on_fault, store.on_quarantine, store.on_refusal = doubt, watch.quarantined, watch.refusal
     waking = Waking(store.client.pubsub, f"{address.prefix}:fleet")
     state = RedisState(store, on_change=told.on_change)
-    lock = RedisLock(store, queue, waking, fall_back=fall_back)
+    lock = RedisLock(store, queue, waking, fall_back=fall_back, on_unseen=state.owe)
     async with AsyncExitStack() as ending:
         for part in (store, watch, waking, state, lock):
             ending.push_async_callback(part.aclose)
@@ -113,7 +116,7 @@ async def vouch(address: StoreAddress, key: bytes) -> int:
     except inspecting.Unfit as unfit:
         raise Refused(str(unfit)) from None
     except FAULTS as fault:
-        raise Refused(inspecting.denied(fault) if inspecting.is_denial(fault) else reason_of(fault)) from fault
+        raise Refused(lasting(fault) or passing(fault)) from fault
     finally:
         await store.aclose()
 

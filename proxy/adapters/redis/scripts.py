@@ -9,7 +9,8 @@ The keys of a resource share a hash tag, since a script may touch one slot only:
     Q  queue   sorted set of processes (their lives) that wait for the lock, by since when
     N  next    the process for which a free lock is kept for a moment, and for how many ms
     F  fence   the last fence given out in this bucket
-    E  epoch   hash {id, replid, until}: which life of which server this is, and until when nothing is granted
+    E  epoch   hash {id, replid, since, until, length}: which life of which server this is and since when, until when
+               nothing is granted, and how long that was to take
     S  state   hash {floor, fence, and a record for each selector}: what is remembered; see `proxy.adapters.redis.state`
     R  rules   fingerprint of the rules under which the fleet works; bucket 0 only
 
@@ -43,23 +44,38 @@ local function whole(number) return string.format('%.0f', number) end
 # A server that was restarted, or promoted, has another replication id; one that was flushed has no epoch. Either may
 # have forgotten a lock under which somebody writes, so nothing is granted until such a write must be over. INFO in each
 # call takes 3 microseconds and leaves no moment in which a new server could be mistaken for the old one.
-_EPOCH: Final = """
-local function held_back(epoch, length, id)
+LIFE: Final = """
+local function life()
   local info = redis.pcall('INFO', 'replication')
-  local replid = type(info) == 'string' and string.match(info, 'master_replid:(%x+)') or ''
-  local known = redis.call('HMGET', epoch, 'replid', 'until')
+  return type(info) == 'string' and string.match(info, 'master_replid:(%x+)') or ''
+end
+"""
+
+_EPOCH: Final = (
+    LIFE
+    + """
+local function begin(epoch, length, left)
+  redis.call('HSET', epoch, 'length', whole(length), 'until', whole(now + left))
+  return left
+end
+local function held_back(epoch, length, id)
+  local replid = life()
+  local known = redis.call('HMGET', epoch, 'replid', 'until', 'length')
   if known[1] ~= replid or not known[2] then
-    redis.call('HSET', epoch, 'id', id, 'replid', replid, 'until', whole(now + length))
-    return length, 1
+    redis.call('HSET', epoch, 'id', id, 'replid', replid, 'since', whole(now))
+    return begin(epoch, length, length), 1
   end
-  local left = known[2] - now
-  if left > length then  -- the clock went back
-    redis.call('HSET', epoch, 'until', whole(now + length))
-    left = length
+  local left, planned = known[2] - now, tonumber(known[3] or length)
+  local longest = math.max(planned, length)
+  if left > longest then  -- the clock went back
+    left = begin(epoch, longest, longest)
+  elseif left > 0 and longest > planned then  -- who began it knew less of how long it has to take
+    left = begin(epoch, longest, left + longest - planned)
   end
   return left, 0
 end
 """
+)
 
 # Who has to wait is put down. A process has one place, whichever of its writers asks: at most one does at a time.
 _TURN: Final = """
@@ -139,7 +155,7 @@ RELEASE: Final = Script(
     CLOCK
     + """
 -- KEYS L S Q N   ARGV token, channel, how long S is kept in ms, for how many ms who waited for longest goes first
--- {1, how many processes were woken} released; {0} it was not ours any more
+-- {1, how many processes wait, as far as this node knows} released; {0} it was not ours any more
 local held = redis.call('HMGET', KEYS[1], 'o', 's', 'f')
 if held[1] ~= ARGV[1] then return {0} end
 redis.call('DEL', KEYS[1])
@@ -148,11 +164,12 @@ if held[2] ~= 'r' then
   redis.call('HSET', KEYS[2], 'floor', whole(now), 'fence', held[3])
   redis.call('PEXPIRE', KEYS[2], ARGV[3])
 end
+local woken, waiting = redis.call('PUBLISH', ARGV[2], '1'), redis.pcall('ZCARD', KEYS[3])
 if tonumber(ARGV[4]) > 0 then
-  local first = redis.call('ZPOPMIN', KEYS[3])[1]
+  local first = redis.pcall('ZPOPMIN', KEYS[3])[1]
   if first then redis.call('SET', KEYS[4], first .. ' ' .. ARGV[4], 'PX', ARGV[4]) end
 end
-return {1, redis.call('PUBLISH', ARGV[2], '1')}
+return {1, type(waiting) == 'number' and math.max(woken, waiting) or woken}
 """,
 )
 

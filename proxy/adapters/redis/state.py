@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Final
 
 from proxy.adapters.redis.lease import REMEMBERED
-from proxy.adapters.redis.state_scripts import FORGET, REMEMBER
+from proxy.adapters.redis.state_scripts import FORGET, RECALL, REMEMBER
 from proxy.adapters.redis.store import Store
 from proxy.core import entity_tag
 from proxy.core.fields import Fields
@@ -26,6 +26,12 @@ SELECTORS: Final = 16
 
 MENTIONED: Final = 10_000
 """How many selections this process recalls having mentioned."""
+
+OWED: Final = 10_000
+"""How many resources this process recalls that the store should have forgotten and does not know it yet."""
+
+PAUSE: Final = 0.1
+"""Seconds until the store is asked again for what is owed to it."""
 
 PENDING: Final = 1_000
 """How many mentions wait for the store; past that they are dropped, which costs work and nothing else."""
@@ -42,15 +48,25 @@ class RedisState:
         self._mentioned: OrderedDict[tuple[str, bytes], Remembered] = OrderedDict()
         self._pending: asyncio.Queue[_Mention] = asyncio.Queue(PENDING)
         self._task: asyncio.Task[None] | None = None
+        self._owed: OrderedDict[str, float] = OrderedDict()
+        self._paying: asyncio.Task[None] | None = None
 
     def now(self) -> Moment:
         """Return what the store's clock shows."""
         return self._store.clock.now()
 
     async def recall(self, key: str, selector: bytes) -> Remembered | None:
-        """Return what the store has; None where it has nothing that can be read."""
-        text = await self._store.field(self._store.naming.of(key).state, selector.hex())
-        return None if text is None else read(text)
+        """Return what the store has; None where it has nothing that can be read, or should have forgotten it."""
+        keys = self._store.naming.of(key)
+        known = None
+        if key not in self._owed:
+            with suppress(StoreFailure):
+                reply = await self._store.run(RECALL, [keys.epoch, keys.state], selector.hex())
+                known = read(reply.values[1]) if reply.status else None
+        mentioned = self._mentioned.get((key, selector))
+        if mentioned is not None and (known is None or known.current != mentioned.current):
+            del self._mentioned[key, selector]  # the store has lost it: it is worth another trip
+        return known
 
     async def remember(self, key: str, selector: bytes, remembered: Remembered) -> None:
         """Keep a selection, unless a write came in between."""
@@ -58,7 +74,7 @@ class RedisState:
 
     def mention(self, key: str, selector: bytes, remembered: Remembered, *, again: float) -> None:
         """Keep a selection when the store has time, unless this process mentioned the same not long ago."""
-        if not self._store.usable or self._pending.full():
+        if not self._store.usable or self._pending.full() or remembered.began.earliest <= self._store.clock.doubtful:
             return
         known = self._mentioned.get((key, selector))
         if known is not None and known.current == remembered.current and remembered.began.since(known.began) < again:
@@ -71,10 +87,22 @@ class RedisState:
         if self._task is None:
             self._task = asyncio.create_task(self._deliver())
 
-    async def forget(self, key: str) -> None:
-        """Drop what is kept of a resource."""
-        with suppress(StoreFailure):
-            await self._store.run(FORGET, [self._store.naming.of(key).state], REMEMBERED)
+    async def forget(self, key: str, *, ahead: float = 0.0) -> None:
+        """Drop what is kept of a resource. Where the store does not answer that is owed to it, until it does."""
+        if not await self._forgotten(key, ahead):
+            self.owe(key, ahead=ahead)
+
+    def owe(self, key: str, *, ahead: float = 0.0) -> None:
+        """Have the store forget as soon as it can be reached; until then recall nothing of the resource."""
+        self._owed[key] = max(ahead, self._owed.pop(key, 0.0))
+        if len(self._owed) > OWED:
+            self._owed.popitem(last=False)
+        if self._paying is None or self._paying.done():
+            self._paying = asyncio.create_task(self._pay())
+
+    def owing(self) -> int:
+        """Return how many resources the store has still to forget."""
+        return len(self._owed)
 
     async def delivered(self) -> None:
         """Wait until all that was mentioned has been kept or dropped."""
@@ -82,9 +110,11 @@ class RedisState:
 
     async def aclose(self) -> None:
         """Stop; what is still to be kept is dropped."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+        tasks = [task for task in (self._task, self._paying) if task is not None]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
 
     async def _deliver(self) -> None:
         while True:
@@ -97,11 +127,33 @@ class RedisState:
     async def _send(self, mention: _Mention) -> None:
         key, selector, remembered = mention
         keys, began = self._store.naming.of(key), remembered.began
-        arguments = (selector, written(remembered), str(began.earliest), str(began.latest), REMEMBERED, SELECTORS)
+        if began.earliest <= self._store.clock.doubtful:
+            return
+        moments = (str(began.earliest), str(began.latest), REMEMBERED, SELECTORS, str(self.now().earliest))
         with suppress(StoreFailure):
-            reply = await self._store.run(REMEMBER, [keys.lock, keys.state], *arguments)
+            reply = await self._store.run(
+                REMEMBER, [keys.lock, keys.state, keys.epoch], selector, written(remembered), *moments
+            )
             if reply.status and reply.number(1):
                 self._on_change()
+
+    async def _forgotten(self, key: str, ahead: float) -> bool:
+        """Tell whether the store has dropped what it kept of a resource."""
+        with suppress(StoreFailure):
+            state = self._store.naming.of(key).state
+            await self._store.run(FORGET, [state], REMEMBERED, int(ahead * 1_000_000))
+            return True
+        return False
+
+    async def _pay(self) -> None:
+        """Have the store forget what is owed to it, again and again until nothing is."""
+        while self._owed:
+            await asyncio.sleep(PAUSE)
+            for key, ahead in list(self._owed.items()):
+                if not await self._forgotten(key, ahead):
+                    break
+                if self._owed.get(key) == ahead:
+                    del self._owed[key]
 
 
 def written(remembered: Remembered) -> str:

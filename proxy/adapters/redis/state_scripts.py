@@ -1,18 +1,49 @@
 """What the store is asked to do with what is remembered, each in one atomic step.
 
-What lives here: the protocol's logic for `S`; its keys, and all else, are in `proxy.adapters.redis.scripts`.
+What lives here: the protocol's logic for `S`; its keys, and all else, are in `proxy.adapters.redis.scripts`. A server
+that was restarted, promoted or flushed may have forgotten a write that made it forget something: what was selected
+before its present life began is as good as nothing.
 """
 
 from typing import Final
 
-from proxy.adapters.redis.scripts import CLOCK, Script
+from proxy.adapters.redis.scripts import CLOCK, LIFE, Script
+
+_SINCE: Final = (
+    LIFE
+    + """
+local function since(epoch)  -- when this life of the server began; nil where that is not known
+  local known = redis.call('HMGET', epoch, 'replid', 'since')
+  return known[1] == life() and tonumber(known[2]) or nil
+end
+"""
+)
+
+RECALL: Final = Script(
+    "recall",
+    _SINCE
+    + """
+-- KEYS E S   ARGV selector
+-- {1, record}; {0} there is none that counts
+local began, record = since(KEYS[1]), redis.call('HGET', KEYS[2], ARGV[1])
+local earliest = string.match(record or '', '^(%d+) ')
+if not began or not earliest or tonumber(earliest) <= began then return {0} end
+return {1, record}
+""",
+)
 
 REMEMBER: Final = Script(
     "remember",
-    """
--- KEYS L S   ARGV selector, record, began earliest, began latest, how long S is kept in ms, selectors at most
+    CLOCK
+    + _SINCE
+    + """
+-- KEYS L S E   ARGV selector, record, began earliest, began latest, how long S is kept in ms, selectors at most, now as
+-- the caller sees it, at the earliest
 -- {1, 1 if another state was remembered} kept; {0} a write came in between, or a later selection is kept
 -- A record begins with "earliest latest identity" and a line feed.
+if tonumber(ARGV[7]) > now then return {0} end  -- the clock went back, and the caller does not know it
+local began = since(KEYS[3])
+if not began or tonumber(ARGV[3]) <= began then return {0} end
 local phase = redis.call('HGET', KEYS[1], 's')
 if phase and phase ~= 'r' then return {0} end
 local known = redis.call('HMGET', KEYS[2], 'floor', ARGV[1], 'fence')
@@ -36,9 +67,9 @@ FORGET: Final = Script(
     "forget",
     CLOCK
     + """
--- KEYS S   ARGV how long S is kept in ms
+-- KEYS S   ARGV how long S is kept in ms, how much longer something may change, in us
 local known = redis.call('HMGET', KEYS[1], 'fence', 'floor')
-local floor = math.max(now, tonumber(known[2] or 0))
+local floor = math.max(now + ARGV[2], tonumber(known[2] or 0))
 redis.call('DEL', KEYS[1])
 redis.call('HSET', KEYS[1], 'floor', whole(floor), 'fence', known[1] or '0')
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
@@ -46,4 +77,4 @@ return {1}
 """,
 )
 
-ALL: Final = (REMEMBER, FORGET)
+ALL: Final = (RECALL, REMEMBER, FORGET)

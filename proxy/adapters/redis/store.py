@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.exceptions import NoScriptError, RedisClusterException, RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from proxy.adapters.redis.connecting import PATIENCE, Client, Value, within
@@ -23,15 +23,19 @@ from proxy.errors import StoreFailure
 AT_ONCE: Final = 64
 """How many calls are under way at most, which is also how many connections are opened."""
 
-FAULTS: Final = (RedisError, OSError, TimeoutError)
-"""All that a call may end in, if not in an answer."""
+FAULTS: Final = (RedisError, RedisClusterException, OSError, TimeoutError)
+"""All that a call may end in, if not in an answer. What the library says of a cluster is no RedisError."""
 
 _UNREACHABLE: Final = "The store of locks cannot be reached."
-_UNUSABLE: Final = "The store of locks cannot be used; the proxy's log says why."
+_UNUSABLE: Final = "The store of locks cannot be used now; the proxy's log says why."
 
 
 class Unsent(StoreFailure):
     """The store is known to be out of use, and was not asked."""
+
+
+class Forbidden(Unsent):
+    """The store is there and must not be used; nobody goes on without it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +81,9 @@ class Store:
 
     `lag`, in seconds, is how long a primary that was replaced may go on granting before it notices; the quarantine is
     as much longer. `patience` is what a call may take. `usable` is turned by whoever watches; while it is not, calls
-    fail at once. `on_fault` hears of each failed call, `on_quarantine` of each that finds the store in quarantine, with
-    True where it has just begun.
+    fail at once. `forbidden`: it is there and must not be used. `on_fault` hears of each failed call, `on_refusal` of
+    what the store says when it refuses a command, `on_quarantine` of each that finds the store in quarantine, with True
+    where it has just begun.
     """
 
     client: Client
@@ -86,7 +91,9 @@ class Store:
     quarantine: float
     on_fault: Callable[[str], None] = lambda _reason: None
     on_quarantine: Callable[[bool], None] = lambda _begins: None
+    on_refusal: Callable[[str], None] = lambda _said: None
     usable: bool = True
+    forbidden: bool = False
     lag: float = 0.0
     patience: float = field(default_factory=lambda: PATIENCE)
     clock: StoreClock = field(default_factory=StoreClock)
@@ -101,12 +108,16 @@ class Store:
     async def run(self, script: Script, keys: Sequence[str], *arguments: Value) -> Reply:
         """Run a script. Raised when the store does not answer in time, or refuses: `errors.StoreFailure`."""
         async with self._room:
+            if self.forbidden:
+                raise Forbidden(_UNUSABLE)
             if not self.usable:
-                raise Unsent(_UNREACHABLE)
+                raise Unsent(_UNUSABLE)
             try:
                 return await self.attempt(script, keys, *arguments)
             except FAULTS as fault:
                 self.on_fault(reason_of(fault))
+                if isinstance(fault, ResponseError):
+                    self.on_refusal(str(fault))
                 raise StoreFailure(_UNUSABLE if isinstance(fault, ResponseError) else _UNREACHABLE) from fault
 
     async def attempt(self, script: Script, keys: Sequence[str], *arguments: Value) -> Reply:
@@ -114,16 +125,6 @@ class Store:
         sent = local_time()
         values = await within(self.patience, self._evaluate(script, len(keys), *keys, *arguments))
         return Reply(values, sent, local_time())
-
-    async def field(self, key: str, name: str) -> bytes | None:
-        """Return a field of a hash; None where there is none or the store does not answer."""
-        with suppress(*FAULTS):
-            async with self._room:
-                if not self.usable:
-                    return None
-                value = await within(PATIENCE, self.client.hget(key, name))
-                return value if isinstance(value, bytes) else None
-        return None
 
     async def aclose(self) -> None:
         """Close all connections. Never raises."""
@@ -135,3 +136,7 @@ class Store:
             return await self.client.evalsha(script.sha, count, *rest)
         except NoScriptError:  # a server that has not seen it yet, or was restarted
             return await self.client.eval(script.text, count, *rest)
+        except FAULTS:
+            raise
+        except Exception as fault:  # such as AttributeError, of a cluster's node that joined since the library looked
+            raise RedisError(f"the client failed: {fault!r}") from fault

@@ -47,10 +47,16 @@ class StoreClock:
 
     def __init__(self) -> None:
         self._best: Reading | None = None
+        self.doubtful = 0
+        """Moments up to this one may have been told before the clock was set back; they order nothing."""
 
     def read(self, reading: Reading) -> None:
         """Take note of a reading: it replaces one that is less exact by now, or that it contradicts."""
         best, local = self._best, reading.received
+        if best is not None and reading.now(local).latest < best.now(local).earliest:
+            self.doubtful = max(self.doubtful, best.now(local).latest)
+            self._best = reading
+            return
         if best is None or not best.agrees(reading) or _width(reading, local) <= _width(best, local):
             self._best = reading
 

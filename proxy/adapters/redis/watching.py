@@ -10,12 +10,11 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Final
 
-from redis.exceptions import AuthenticationError, AuthorizationError, ResponseError
-
 from proxy.adapters.redis import inspecting
+from proxy.adapters.redis.diagnosing import lasting, passing
 from proxy.adapters.redis.keys import BUCKETS
 from proxy.adapters.redis.scripts import RULES, SWEEP
-from proxy.adapters.redis.store import FAULTS, Reply, Store, reason_of
+from proxy.adapters.redis.store import FAULTS, Reply, Store
 
 _log = logging.getLogger(__name__)
 
@@ -27,6 +26,10 @@ RULES_COUNT: Final = 5_000
 """Milliseconds for which a process that said nothing more still counts as a member of the fleet."""
 INSPECTED: Final = 30
 """How many looks there are for one at what the store is: somebody may change its policy, or make it a replica."""
+SILENCE: Final = frozenset({"timeout", "unreachable"})
+"""Two ways in which a store does not answer; they may take turns, and are one to people."""
+REFUSALS: Final = 16
+"""How many different refusals of a command are said."""
 SAMPLE: Final = 32
 """How many epochs are looked at a time; all of them within half a minute, and at once when one has changed."""
 
@@ -52,7 +55,7 @@ class Standing(Enum):
 class Watch:
     """Watches a store. `fingerprint` stands for the rules of this process; `say` writes a line for people.
 
-    `on_standing` is called with each new standing.
+    `on_standing` is called with each new standing; `instead` is what guarded writes do while the store does not answer.
     """
 
     def __init__(
@@ -74,6 +77,9 @@ class Watch:
         self._held: list[str] = []
         self._inspect = True
         self._looks = 0
+        self.instead = "are refused"
+        self._why = ""
+        self._refusals: set[str] = set()
         self._say = say
         self._on_standing = on_standing
         self._doubt = asyncio.Event()
@@ -112,6 +118,13 @@ class Watch:
         self._sweep = self._sweep or begins
         self._doubt.set()
 
+    def refusal(self, said: str) -> None:
+        """Take note that the store refused a command; say it once, since the store may seem well all the same."""
+        what = said.partition(" script: ")[0]
+        if self._store.usable and len(self._refusals) < REFUSALS and what not in self._refusals:
+            self._refusals.add(what)
+            self._say(f"store refuses a command ({what}): writes that need it are refused; see its ACL and its memory")
+
     async def _go_on(self) -> None:
         while True:
             pause = EVERY if self._store.usable else DOWN
@@ -144,15 +157,12 @@ class Watch:
         except inspecting.Unfit as unfit:
             self._inspect = True
             raise Refused(str(unfit)) from None
-        except (AuthenticationError, AuthorizationError) as fault:
-            self._inspect = True
-            raise Refused(inspecting.denied(fault)) from fault
         except FAULTS as fault:
             self._inspect = self._sweep = True
-            if inspecting.is_denial(fault):
-                raise Refused(inspecting.denied(fault)) from fault
-            why = str(fault) if isinstance(fault, ResponseError) else reason_of(fault)
-            self._stand(Standing.UNREACHABLE, why)
+            advice = lasting(fault)
+            if advice is not None:
+                raise Refused(advice) from fault
+            self._stand(Standing.UNREACHABLE, passing(fault))
         else:
             self._stand(Standing.QUARANTINED if left else Standing.USABLE, f"{left / 1000:.0f} s")
 
@@ -220,13 +230,17 @@ class Watch:
         """Take note of a standing, and say so where it is another one than before."""
         before, self.standing = self.standing, standing
         self._store.usable = standing in {Standing.USABLE, Standing.QUARANTINED}
-        if standing is before:
+        self._store.forbidden = standing is Standing.REFUSED
+        another = standing is Standing.UNREACHABLE and why not in {*SILENCE, self._why}
+        self._why = why
+        if standing is before and not another:
             return
-        self._on_standing(standing)
+        if standing is not before:
+            self._on_standing(standing)
         if standing is Standing.REFUSED:
             self._say(f"store must not be used, guarded writes are refused: {why}")
         elif standing is Standing.UNREACHABLE:
-            self._say(f"store cannot be used ({why}): guarded writes are refused, reads go on")
+            self._say(f"store cannot be used ({why}): guarded writes {self.instead}, reads go on")
         elif standing is Standing.QUARANTINED:
             self._say(
                 f"store is new, was restarted or replaced: guarded writes are refused for {why} (see ifmatch vouch)"

@@ -18,7 +18,7 @@ from proxy.adapters.redis.scripts import (
     VOUCH,
     Script,
 )
-from proxy.adapters.redis.state_scripts import FORGET, REMEMBER
+from proxy.adapters.redis.state_scripts import FORGET, RECALL, REMEMBER
 from tests.adapters.redis.members import NAMING
 
 READ, WRITE, KEPT = 5_000, 35_000, 3_600_000
@@ -33,6 +33,8 @@ class Asked:
         self.client: Any = client
         self.keys = NAMING.of(resource)
         self.quarantine = quarantine
+        self.known = 0
+        """What the caller takes for the store's time."""
 
     def run(self, script: Script, keys: Sequence[str], *arguments: object) -> list[Any]:
         """Return what a script says."""
@@ -66,11 +68,19 @@ class Asked:
     def remember(self, selector: str, identity: str, earliest: int, latest: int | None = None) -> list[Any]:
         latest = earliest if latest is None else latest
         record = f"{earliest} {latest} {identity}\n{{}}"
-        keys = [self.keys.lock, self.keys.state]
-        return self.run(REMEMBER, keys, selector, record, earliest, latest, KEPT, SELECTORS)
+        keys = [self.keys.lock, self.keys.state, self.keys.epoch]
+        return self.run(REMEMBER, keys, selector, record, earliest, latest, KEPT, SELECTORS, self.known)
 
-    def forget(self) -> list[Any]:
-        return self.run(FORGET, [self.keys.state], KEPT)
+    def recall(self, selector: str) -> list[Any]:
+        return self.run(RECALL, [self.keys.epoch, self.keys.state], selector)
+
+    def forget(self, ahead: int = 0) -> list[Any]:
+        return self.run(FORGET, [self.keys.state], KEPT, ahead)
+
+    def live(self) -> None:
+        """Let this life of the server have begun long ago."""
+        self.sweep()
+        self.client.hset(self.keys.epoch, "since", 0)
 
     # What stands there ------------------------------------------------------------------------------------------------
 

@@ -10,6 +10,8 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+from redis.asyncio.cluster import RedisCluster
+
 from proxy.adapters.memory import MemoryLock, MemoryState
 from proxy.adapters.redis import Fleet, Listeners, Membership, RedisLock, RedisState, Standing, connect, open_fleet
 from proxy.adapters.redis.connecting import Client
@@ -78,8 +80,9 @@ async def joined(
 
 
 async def tell_time(store: Store) -> None:
-    """Let the store be asked for the time, as the watch does every second."""
-    reply = await store.attempt(SWEEP, [keys().epoch], *store.terms)
+    """Let the store be asked for the time and for every epoch, as the watch does."""
+    epochs = [keys().epoch] if isinstance(store.client, RedisCluster) else store.naming.epochs()
+    reply = await store.attempt(SWEEP, epochs, *store.terms)
     store.clock.read(reply.reading(2))
 
 

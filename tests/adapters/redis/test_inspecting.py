@@ -5,10 +5,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from redis import exceptions
 
 from proxy.adapters.redis.connecting import connect
-from proxy.adapters.redis.inspecting import LONGEST_LAG, Unfit, denied, inspect, is_denial, judge
+from proxy.adapters.redis.inspecting import LONGEST_LAG, Unfit, inspect, judge
 from proxy.core.store_address import parse_store
 from tests.support.redis_cluster import Cluster
 from tests.support.stores import running_redis, running_sentinel
@@ -116,33 +115,3 @@ async def test_every_primary_of_a_cluster_is_looked_at(cluster: Cluster) -> None
     cluster.nodes[2].cli("CONFIG", "SET", "maxmemory-policy", "allkeys-random")
     with pytest.raises(Unfit, match="noeviction"):
         await lag(cluster.url)
-
-
-@pytest.mark.parametrize(
-    ("fault", "is_one"),
-    [
-        (exceptions.AuthenticationError("Authentication required."), True),
-        (exceptions.AuthenticationError("WRONGPASS invalid username-password pair or user is disabled."), True),
-        (exceptions.AuthenticationError("invalid password"), True),
-        (exceptions.NoPermissionError("this user has no permissions to run the 'info' command"), True),
-        (exceptions.ResponseError("NOPERM this user has no permissions to access one of the channels"), True),
-        (exceptions.ResponseError("NOAUTH Authentication required."), True),
-        (exceptions.AuthenticationWrongNumberOfArgsError("wrong number of arguments for 'auth' command"), True),
-        (exceptions.ConnectionError("Error 111 connecting to 127.0.0.1:1."), False),
-        (exceptions.TimeoutError("Timeout reading from 127.0.0.1:1"), False),
-        (exceptions.ReadOnlyError("You can't write against a read only replica."), False),
-        (PermissionError(13, "Permission denied"), False),
-        (TimeoutError(), False),
-    ],
-)
-def test_a_denial_is_no_failure_of_the_store(fault: BaseException, is_one: bool) -> None:
-    """It does not pass by itself, so it is told apart from a store that is down."""
-    assert is_denial(fault) is is_one
-
-
-def test_a_denial_says_what_to_look_at() -> None:
-    """The first line of what the store said, and where credentials and permissions stand."""
-    told = denied(exceptions.ResponseError("NOPERM no permissions\nsecond line" + "x" * 1_000))
-    assert "(NOPERM no permissions)" in told
-    assert "docs/operations.md" in told
-    assert len(told) < 400

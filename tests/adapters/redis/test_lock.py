@@ -10,17 +10,21 @@ from itertools import groupby
 
 import pytest
 
+from proxy.adapters.redis import connect, waking
 from proxy.adapters.redis import lease as lease_room
 from proxy.adapters.redis import lock as room
-from proxy.adapters.redis import waking
+from proxy.adapters.redis.connecting import Client
+from proxy.adapters.redis.lease import RedisLease
 from proxy.adapters.redis.lock import LONGEST_SLEEP
 from proxy.adapters.redis.scripts import ABANDON, ACQUIRE, PHASE, RELEASE, Script
 from proxy.adapters.redis.timing import local_time
 from proxy.adapters.redis.turns import TURNS
+from proxy.core.store_address import parse_store
 from proxy.errors import Quarantined, ResourceBusy, StoreFailure
 from proxy.ports import LeaseTerms
 from tests.adapters.redis.asking import Asked
 from tests.adapters.redis.members import GUARD, TERMS, Member, client_of, done, joined, keys, lasting, member, until
+from tests.support.redis_cluster import Cluster
 from tests.support.redis_server import RedisHandle
 from tests.support.relaying import relay
 from tests.support.stores import running_redis
@@ -410,6 +414,26 @@ async def test_a_writer_that_comes_back_at_once_lets_others_in(
                 await entered(one)
             await done(task)
     assert again <= TURNS + 1
+
+
+async def test_those_who_wait_are_counted_on_every_node(cluster: Cluster) -> None:
+    """All listen at one node of a cluster; who has a resource of another lets them go first all the same."""
+    places = {cluster.node_of(keys(str(number)).lock).port: str(number) for number in range(40)}
+    assert len(places) == 3
+    async with joined(cluster_client(cluster)) as one, joined(cluster_client(cluster)) as two:
+        for key in places.values():
+            async with one.lock.hold(key, TERMS) as lease:
+                waiter = asyncio.create_task(entered(two, key=key))
+                with_node = cluster.node_of(keys(key).lock)
+                await until(lambda: with_node.ask("ZCARD", keys(key).queue) == 1, "it waits")  # noqa: B023 - called at once
+            assert isinstance(lease, RedisLease)
+            assert lease.others == 1
+            await done(waiter)
+
+
+def cluster_client(cluster: Cluster) -> Client:
+    """Return a client of a cluster."""
+    return connect(parse_store(cluster.url))
 
 
 def contested(order: list[Member]) -> list[Member]:

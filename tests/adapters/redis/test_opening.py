@@ -18,13 +18,14 @@ from proxy.core.store_address import parse_store
 from proxy.errors import Quarantined, StoreFailure
 from proxy.ports import Remembered
 from tests.adapters.redis.members import KEY, Heard, done, lasting, opened, until
+from tests.support.ports import LOOPBACK
 from tests.support.redis_cluster import Cluster
 from tests.support.redis_server import RedisHandle
-from tests.support.stores import running_redis, running_sentinel
+from tests.support.stores import running_cluster, running_redis, running_sentinel
 
 MINIMAL = (
     "resetchannels ~ifm:* &ifm:* -@all +eval +evalsha +info +time +ping +subscribe +unsubscribe +publish"
-    " +get +set +del +hget +hmget +hset +hlen +zadd +zrem +zpopmin +pexpire +pttl"
+    " +get +set +del +hget +hmget +hset +hlen +zadd +zrem +zpopmin +zcard +pexpire +pttl"
 )
 """What a user of the store has to be permitted, in the words of an ACL; +select besides, for a database but 0."""
 
@@ -163,6 +164,44 @@ async def test_a_store_that_is_away_is_waited_for() -> None:
             await trusted(own.url)
             await held(fleet)
         assert len(heard.lines) == 2
+
+
+@pytest.mark.parametrize("scheme", ["redis", "redis+cluster"])
+async def test_a_store_that_was_never_there_is_waited_for(scheme: str) -> None:
+    """A process starts, and says once that the store cannot be reached; whatever it asks fails in our words."""
+    heard = Heard()
+    async with opened(f"{scheme}://{LOOPBACK}:1", heard=heard) as fleet:
+        for _ in range(3):
+            with pytest.raises(StoreFailure):
+                await held(fleet)
+            assert await fleet.state.recall("k", b"s") is None
+    assert heard.standings == [Standing.UNREACHABLE]
+    assert heard.lines == ["store cannot be used (unreachable): guarded writes are refused, reads go on"]
+
+
+async def test_a_cluster_that_is_lost_whole_is_a_failure_of_the_store() -> None:
+    """Whoever leaves a lease leaves it, whoever asks is refused, and nothing else is raised."""
+    entered, leave = list[str](), asyncio.Event()
+    with running_cluster() as nodes:
+        await trusted(nodes.url)
+
+        async def write(fleet: Fleet, key: str) -> None:
+            async with fleet.lock.hold(key, lasting()) as lease:
+                await lease.confirm()
+                entered.append(key)
+                await leave.wait()
+
+        async with opened(nodes.url) as fleet:
+            writing = asyncio.gather(*(write(fleet, str(number)) for number in range(10)))
+            await until(lambda: len(entered) == 10, "all write")
+            for node in nodes.nodes:
+                node.kill()
+            leave.set()
+            await done(writing)
+            for number in range(20):
+                with pytest.raises(StoreFailure):
+                    await held(fleet, str(number))
+                assert await fleet.state.recall(str(number), b"s") is None
 
 
 async def test_whoever_falls_back_writes_without_a_store() -> None:

@@ -27,7 +27,9 @@ FAR = 600_000_000
 def asked(server: RedisHandle) -> Iterator[Asked]:
     """A resource in an empty store that nobody distrusts."""
     with server.client() as client:
-        yield Asked(client)
+        asked = Asked(client)
+        asked.live()
+        yield asked
 
 
 # Acquire --------------------------------------------------------------------------------------------------------------
@@ -420,7 +422,9 @@ def test_a_store_that_may_have_forgotten_grants_nothing(trusted: Asked, happen: 
     assert (status, begins) == (-1, 0)
     assert QUARANTINE // 1_000 - 2_000 < left <= QUARANTINE // 1_000
     replid = trusted.client.info("replication")["master_replid"]
-    assert trusted.epoch == {"id": "life", "replid": replid, "until": trusted.epoch["until"]}
+    epoch = trusted.epoch
+    assert epoch == epoch | {"id": "life", "replid": replid, "length": str(QUARANTINE)}
+    assert int(epoch["until"]) - int(epoch["since"]) == QUARANTINE
 
 
 @distrusted
@@ -448,6 +452,16 @@ def test_a_quarantine_is_no_longer_than_it_was(trusted: Asked) -> None:
     trusted.client.hset(trusted.keys.epoch, "until", trusted.now() + FAR)
     assert trusted.acquire("b") == [-1, QUARANTINE // 1_000, 0]
     assert int(trusted.epoch["until"]) <= trusted.now() + QUARANTINE
+
+
+@pytest.mark.parametrize(("first", "second"), [(35, 45), (45, 35)])
+def test_a_quarantine_takes_as_long_as_whoever_knows_most_says(server: RedisHandle, first: int, second: int) -> None:
+    """Of two processes one may know of a primary that was replaced, and the other not: the longer time counts."""
+    with server.client() as client:
+        short, long = (Asked(client, quarantine=seconds * 1_000_000) for seconds in (first, second))
+        assert short.acquire("a")[:2] == [-1, first * 1_000]
+        told = [int(long.acquire("b")[1]), int(short.acquire("a")[1])]
+        assert all(43_000 < left <= 45_000 for left in told), told
 
 
 def test_a_quarantine_is_of_one_bucket(trusted: Asked) -> None:

@@ -5,11 +5,13 @@ What a memory promises whatever keeps it is in tests/adapters/contract.
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from proxy.adapters.redis import Fleet, Standing, vouch
 from proxy.adapters.redis import state as room
 from proxy.adapters.redis.lease import REMEMBERED
 from proxy.adapters.redis.state import read, written
@@ -17,11 +19,13 @@ from proxy.core.entity_tag import EntityTag
 from proxy.core.fields import Fields
 from proxy.core.minting import Validator
 from proxy.core.moment import SOMETIME, Moment
+from proxy.core.store_address import parse_store
 from proxy.ports import Remembered
 from tests.adapters.redis.asking import Asked
-from tests.adapters.redis.members import Member, done, keys, member, until
+from tests.adapters.redis.members import KEY, TERMS, Member, done, keys, member, opened, until
 from tests.support.redis_server import RedisHandle
 from tests.support.relaying import Relay, relay
+from tests.support.stores import running_redis
 
 SELECTOR = b"\x00\xff of a client"
 
@@ -193,15 +197,11 @@ async def test_a_store_that_is_away_is_told_nothing(server: RedisHandle, link: R
         assert await one.state.recall("k", b"s") is None
         assert not +link.counted
         one.store.usable = True
-        await until(lambda: back(one, selection), "the store is asked again")
+        await until(lambda: one.state.owing() == 0, "what was to be forgotten is")
+        assert await one.state.recall("k", b"s") is None
         one.state.mention("l", b"s", seen(one, "b"), again=3_600.0)
         await done(one.state.delivered())
         assert await one.state.recall("l", b"s") is not None
-
-
-async def back(one: Member, selection: Remembered) -> bool:
-    """Tell whether a selection is recalled."""
-    return await one.state.recall("k", b"s") == selection
 
 
 async def test_what_waits_for_the_store_is_bounded(
@@ -244,3 +244,113 @@ async def test_ending_drops_what_is_still_to_be_kept(server: RedisHandle, link: 
         await asyncio.sleep(0)
     await until(lambda: asyncio.all_tasks() == before, "no task is left")
     link.mend()
+
+
+# What a write through the fleet must make forgotten -------------------------------------------------------------------
+
+
+async def fleet(stack: AsyncExitStack, server: RedisHandle, *, fall_back: bool = False) -> Fleet:
+    """Open a fleet whose quarantine is over."""
+    made = await stack.enter_async_context(opened(server.url, quarantine=0.2, fall_back=fall_back))
+    await until(lambda: made.watch.standing is Standing.USABLE, "the store is usable")
+    return made
+
+
+def shown(of: Fleet) -> Remembered:
+    """Return a selection that begins now."""
+    return Remembered(Validator(EntityTag("old"), None, minted=True), of.state.now())
+
+
+async def written_through(of: Fleet) -> None:
+    """Write."""
+    async with of.lock.hold("k", TERMS) as lease:
+        await lease.confirm()
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_what_the_store_was_not_told_to_forget_is_not_recalled(server: RedisHandle) -> None:
+    """It does not answer when a write ends; it is told later, and recalled is nothing until then, nor afterwards."""
+    async with AsyncExitStack() as stack:
+        one, two = await fleet(stack, server), await fleet(stack, server)
+        await one.state.remember("k", b"s", shown(one))
+        server.pause()
+        await one.state.forget("k")
+        server.resume()
+        await until(lambda: one.store.usable, "the store is usable")
+        assert await one.state.recall("k", b"s") is None
+        await until(lambda: one.state.owing() == 0, "what was to be forgotten is")
+        assert [await each.state.recall("k", b"s") for each in (one, two)] == [None, None]
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_a_write_without_the_store_is_made_known_to_it(server: RedisHandle) -> None:
+    """`on_store_failure: local`: what is remembered of the resource is forgotten as soon as the store is back."""
+    async with AsyncExitStack() as stack:
+        one = await fleet(stack, server, fall_back=True)
+        await one.state.remember("k", b"s", shown(one))
+        server.pause()
+        await written_through(one)
+        server.resume()
+        await until(lambda: one.watch.standing is Standing.USABLE and one.state.owing() == 0, "it has been told")
+        assert await one.state.recall("k", b"s") is None
+
+
+async def test_a_store_that_lost_a_write_is_not_believed(server: RedisHandle) -> None:
+    """A selection from before the store was flushed is not kept: it may be older than a write that it forgot."""
+    async with AsyncExitStack() as stack:
+        one, two = await fleet(stack, server), await fleet(stack, server)
+        before = shown(two)
+        await written_through(one)
+        server.flush()
+        await two.state.remember("k", b"s", before)
+        assert await one.state.recall("k", b"s") is None
+        await until(lambda: one.watch.standing is Standing.QUARANTINED, "the loss is noticed")
+        await two.state.remember("k", b"s", before)
+        assert await one.state.recall("k", b"s") is None
+
+
+async def test_a_store_that_comes_back_with_an_old_memory_is_not_believed() -> None:
+    """What it kept on disk may be from before a write; it is remembered anew when it is seen anew."""
+    with running_redis(appendonly=True) as server:
+        async with AsyncExitStack() as stack:
+            one = await fleet(stack, server)
+            old = shown(one)
+            await one.state.remember("k", b"s", old)
+            assert await one.state.recall("k", b"s") == old
+            server.restart(keep=True)
+            await until(lambda: one.watch.standing is Standing.QUARANTINED, "the restart is noticed")
+            await until(lambda: one.watch.standing is Standing.USABLE, "the quarantine ends")
+            assert await one.state.recall("k", b"s") is None
+            new = shown(one)
+            await one.state.remember("k", b"s", new)
+            assert await one.state.recall("k", b"s") == new
+
+
+@pytest.mark.parametrize(("back", "late"), [(2.0, 0.0), (0.3, 0.4)])
+async def test_a_clock_that_is_set_back_lets_nothing_old_be_remembered(back: float, late: float) -> None:
+    """A selection from before a write seems to be later than that; whoever made it need not have noticed."""
+    with running_redis(clock=True) as server:
+        async with AsyncExitStack() as stack:
+            one, two = await fleet(stack, server), await fleet(stack, server)
+            await vouch(parse_store(server.url), KEY)
+            server.jump(-back)
+            before = shown(two)
+            await written_through(one)
+            await asyncio.sleep(late)
+            await two.state.remember("k", b"s", before)
+            assert await one.state.recall("k", b"s") is None
+
+
+async def test_what_the_store_has_otherwise_is_mentioned_again(server: RedisHandle) -> None:
+    """A process that has mentioned a state recalls another: a GET that shows the first one tells the store so."""
+    async with member(server) as one, member(server) as two:
+        one.state.mention("k", b"s", seen(one, "new"), again=3_600.0)
+        await done(one.state.delivered())
+        await two.state.remember("k", b"s", seen(two, "other"))
+        recalled = await one.state.recall("k", b"s")
+        assert recalled is not None
+        one.state.mention("k", b"s", seen(one, "new"), again=3_600.0)
+        await done(one.state.delivered())
+        recalled = await two.state.recall("k", b"s")
+        assert recalled is not None
+        assert recalled.current == Validator(EntityTag("new"), None, minted=True)

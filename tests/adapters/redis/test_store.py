@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
+from typing import cast
 
 import pytest
 from redis import exceptions
 
-from proxy.adapters.redis.connecting import PATIENCE, connect
+from proxy.adapters.redis.connecting import PATIENCE, Client, connect
 from proxy.adapters.redis.scripts import RULES, Script
 from proxy.adapters.redis.state_scripts import ALL, FORGET
 from proxy.adapters.redis.store import AT_ONCE, Reply, Store, Unsent, reason_of
@@ -166,6 +167,29 @@ async def test_a_reply_that_is_lost_is_a_failure(server: RedisHandle, link: Rela
         assert link.counted["EVALSHA"] == 1
 
 
+class Failing:
+    """A client that fails as redis-py does."""
+
+    def __init__(self, fault: Exception) -> None:
+        self._fault = fault
+
+    async def evalsha(self, *_arguments: object) -> object:
+        raise self._fault
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [exceptions.RedisClusterException(""), exceptions.SlotNotCoveredError(""), AttributeError(""), KeyError("")],
+)
+async def test_whatever_the_library_raises_is_a_failure_of_the_store(fault: Exception) -> None:
+    """What it says of a cluster is no RedisError, and of a node that it has not met it says AttributeError."""
+    told = list[str]()
+    store = Store(cast("Client", Failing(fault)), NAMING, 0.0, on_fault=told.append)
+    with pytest.raises(StoreFailure):
+        await store.run(ECHO, [keys().lock], "x")
+    assert told == ["unreachable"]
+
+
 async def test_a_store_that_is_out_of_use_is_not_asked(server: RedisHandle) -> None:
     """While it is known to be down a call fails at once, and nobody is told again."""
     async with member(server) as one:
@@ -173,8 +197,7 @@ async def test_a_store_that_is_out_of_use_is_not_asked(server: RedisHandle) -> N
         server.forget_commands()
         with pytest.raises(Unsent):
             await one.store.run(ECHO, [keys().lock], "x")
-        assert await one.store.field(keys().state, "s") is None
-        assert not {"evalsha", "eval", "hget"} & server.commands().keys()
+        assert not {"evalsha", "eval"} & server.commands().keys()
         assert one.faults == []
         assert (await one.store.attempt(ECHO, [keys().lock], "x")).word(1) == "x"
 
@@ -244,29 +267,6 @@ async def test_a_burst_on_a_store_that_hangs_fails_soon() -> None:
             hung.resume()
 
 
-async def test_a_field_is_read(server: RedisHandle) -> None:
-    """A field that is not there, and a key of another kind, are nothing."""
-    async with member(server) as one:
-        server.cli("HSET", keys().state, "s", "text")
-        server.cli("SET", keys().lock, "no hash")
-        assert await one.store.field(keys().state, "s") == b"text"
-        assert await one.store.field(keys().state, "t") is None
-        assert await one.store.field(keys().lock, "s") is None
-
-
-@pytest.mark.usefixtures("hasty")
-async def test_a_field_of_a_store_that_hangs_is_nothing() -> None:
-    """Nobody waits for what is merely remembered."""
-    with running_redis() as hung:
-        async with member(hung, connected=False) as one:
-            await works(one)
-            hung.pause()
-            begun = local_time()
-            assert await one.store.field(keys().state, "s") is None
-            assert local_time() - begun < SOON * 1_000_000
-            hung.resume()
-
-
 async def test_the_quarantine_is_longer_by_the_lag(server: RedisHandle) -> None:
     """A replaced primary may go on granting for a while, and the terms of each call allow for that."""
     store = Store(client_of(server), NAMING, 35.0, lag=10.0)
@@ -300,7 +300,7 @@ async def test_every_script_fits_in_one_call() -> None:
     """None of them needs more than its reply, and none is known to a store that never saw it."""
     with running_redis() as fresh:
         async with member(fresh) as one:
-            assert (await one.store.run(FORGET, [keys().state], 1_000)).status == 1
+            assert (await one.store.run(FORGET, [keys().state], 1_000, 0)).status == 1
             known = fresh.ask("SCRIPT", "EXISTS", *(script.sha for script in ALL))
             assert dict(zip((script.name for script in ALL), known, strict=True))["forget"] == 1
 
