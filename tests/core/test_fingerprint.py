@@ -45,12 +45,18 @@ def test_rules_that_decide_who_excludes_whom_count(other: Route) -> None:
         replace(ROUTE, limits=Limits(content=1)),
         replace(ROUTE, timeouts=Timeouts(receive=1)),
         replace(ROUTE, lock=LockRules(wait=1)),
-        replace(ROUTE, trust=5.0),
     ],
 )
 def test_rules_of_one_replica_alone_do_not_count(other: Route) -> None:
     """A replica may be more or less patient than another."""
     assert of(ROUTE) == of(other)
+
+
+def test_whether_anything_is_trusted_counts() -> None:
+    """Who trusts nothing tells nobody of the writes that it relays unguarded; for how long, is everybody's own."""
+    trusting = replace(ROUTE, trust=5.0)
+    assert of(ROUTE) != of(trusting)
+    assert of(trusting) == of(replace(ROUTE, trust=60.0))
 
 
 def test_order_unmatched_and_key_count() -> None:
