@@ -29,6 +29,14 @@ def test_the_quarantine_ends(tmp_path: Path) -> None:
     ]
 
 
+def test_another_store_than_the_configurations(tmp_path: Path) -> None:
+    """As `ifmatch run --store` has it."""
+    with running_redis() as redis:
+        out = io.StringIO()
+        assert vouch(config(tmp_path, "redis://127.0.0.1:1"), out, redis.url) == 0
+    assert out.getvalue() == f"redis://127.0.0.1:{redis.port}: quarantine ended: guarded writes go on\n"
+
+
 @pytest.mark.parametrize(
     ("store", "said"),
     [

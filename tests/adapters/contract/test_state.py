@@ -13,7 +13,7 @@ from proxy.core.minting import Validator
 from proxy.core.moment import SOMETIME, Moment
 from proxy.ports import Remembered
 from tests.adapters.contract.conftest import Stand
-from tests.adapters.redis.members import TERMS, lasting, until
+from tests.adapters.redis.members import GUARD, TERMS, lasting, until
 
 AGAIN = 60.0
 
@@ -148,6 +148,17 @@ async def test_a_resource_is_forgotten_alone(stand: Stand, keep: Keeping) -> Non
         await lease.confirm()
         assert await recalled(stand, "other") == selection
     assert await recalled(stand, "other") == selection
+
+
+@keeping
+async def test_what_is_forgotten_ahead_is_not_kept(stand: Stand, keep: Keeping) -> None:
+    """Of a write whose outcome is unknown nobody knows when it will be applied, but for how long it may be."""
+    await stand.states[0].forget("k", ahead=GUARD)
+    await keep(stand, "k", b"s", await seen(stand, "a"), 0)
+    assert await recalled(stand, "k") is None
+    await stand.states[0].forget("k")
+    await keep(stand, "k", b"s", await seen(stand, "a"), 0)
+    assert await recalled(stand, "k") is None
 
 
 @keeping

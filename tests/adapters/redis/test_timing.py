@@ -143,6 +143,30 @@ def test_a_clock_that_was_set_is_believed_anew(jump: int) -> None:
     assert abs(clock.now().earliest - 5 * HOUR - jump) < SECOND // 2
 
 
+@pytest.mark.parametrize(("jump", "doubtful"), [(-HOUR, True), (-SECOND // 10, True), (0, False), (SECOND, False)])
+def test_moments_from_before_a_clock_was_set_back_are_doubtful(jump: int, doubtful: bool) -> None:
+    """However little it was: what was told until then reaches into what is told from now on."""
+    clock = StoreClock()
+    now = local_time()
+    clock.read(Reading(now - 10, now, 5 * HOUR))
+    before = clock.now()
+    clock.read(Reading(now + 1_000, now + 1_100, 5 * HOUR + 1_050 + jump))
+    assert (clock.doubtful >= before.earliest) is doubtful
+    assert abs(clock.now().earliest - 5 * HOUR - jump) < SECOND // 20 or not doubtful
+
+
+@given(store=stores, calls=st.tuples(delays, delays, delays, delays), span=st.integers(0, SPAN))
+def test_nothing_is_doubtful_where_clocks_merely_drift(
+    store: StoreTime, calls: tuple[int, int, int, int], span: int
+) -> None:
+    """Slow calls and crystals that are not alike set no clock back."""
+    clock = StoreClock()
+    first = store.reading(STARTED, calls[0], calls[1])
+    clock.read(first)
+    clock.read(store.reading(first.received + span, calls[2], calls[3]))
+    assert clock.doubtful == 0
+
+
 def test_an_exact_reading_outlasts_vague_ones() -> None:
     """A call that took long teaches nothing that is not known better."""
     clock = StoreClock()

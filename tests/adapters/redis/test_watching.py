@@ -8,12 +8,13 @@ import pytest
 
 from proxy.adapters.redis import inspecting, watching
 from proxy.adapters.redis.scripts import VOUCH
-from proxy.adapters.redis.store import Store
+from proxy.adapters.redis.store import Forbidden, Store
 from proxy.adapters.redis.timing import local_time
 from proxy.adapters.redis.watching import OtherRules, Refused, Standing, Watch
 from proxy.errors import StoreFailure
 from tests.adapters.redis.asking import Asked
-from tests.adapters.redis.members import NAMING, Heard, client_of, done, keys, until
+from tests.adapters.redis.members import NAMING, TERMS, Heard, client_of, done, keys, opened, until
+from tests.support.ports import LOOPBACK
 from tests.support.redis_server import RedisHandle
 from tests.support.relaying import relay
 from tests.support.stores import running_redis
@@ -281,6 +282,51 @@ async def test_access_that_is_denied_later_is_said(server: RedisHandle) -> None:
                 client.config_set("requirepass", "one")
             await one.stands(USABLE, REFUSED, USABLE)
         assert len(one.heard.lines) == 2
+
+
+async def test_a_refused_command_is_said_once() -> None:
+    """The store seems well to whoever watches it: a permission is missing that only writes need."""
+    with running_redis(acl=["user lame on >pw ~ifm:* &ifm:* +@all -del"]) as own:
+        heard = Heard()
+        async with opened(f"redis://lame:pw@{LOOPBACK}:{own.port}", quarantine=0.0, heard=heard) as fleet:
+            for _ in range(3):
+                with pytest.raises(StoreFailure, match="the proxy's log says why"):
+                    async with fleet.lock.hold("k", TERMS):
+                        pass
+            assert fleet.watch.standing is USABLE
+    said = [line for line in heard.lines if line.startswith("store refuses a command (")]
+    assert len(said) == 1
+    assert "can't run this command" in said[0]
+
+
+async def test_another_reason_is_said(server: RedisHandle) -> None:
+    """A store that did not answer does so now, and refuses: whoever looks for it elsewhere looks in the wrong place."""
+    with running_redis() as own:
+        await trusted(own)
+        async with watched(own) as one:
+            await one.stands(USABLE)
+            own.kill()
+            await one.stands(USABLE, UNREACHABLE)
+            own.start()
+            own.cli("CONFIG", "SET", "min-replicas-to-write", "1")
+            await until(lambda: any("no replica that follows" in line for line in one.heard.lines), "it is said")
+            await one.look(3)
+        assert [line for line in one.heard.lines if "no replica" in line] == [one.heard.lines[-1]]
+
+
+async def test_nobody_goes_on_without_a_store_that_must_not_be_used(
+    server: RedisHandle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`on_store_failure: local` is for one that does not answer; others may go by this one's locks."""
+    monkeypatch.setattr(watching, "INSPECTED", 3)
+    with running_redis() as own:
+        await trusted(own)
+        async with opened(own.url, fall_back=True) as fleet:
+            own.cli("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+            await until(lambda: fleet.watch.standing is REFUSED, "it is looked over")
+            with pytest.raises(Forbidden):
+                async with fleet.lock.hold("k", TERMS):
+                    pass
 
 
 async def test_a_store_that_becomes_unfit_is_said(server: RedisHandle, monkeypatch: pytest.MonkeyPatch) -> None:
