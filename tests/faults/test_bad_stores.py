@@ -55,6 +55,13 @@ def cluster() -> Iterator[str]:
         yield nodes.nodes[0].url
 
 
+@contextmanager
+def misnamed(name: str) -> Iterator[str]:
+    """Run a server; yield it by a name that is wrong, in which `{}` stands for where it is."""
+    with running_redis() as store:
+        yield name.format(f"{LOOPBACK}:{store.port}")
+
+
 def ending(store: str) -> Child:
     """Start a proxy with a store, that is expected to end by itself, and wait until it has."""
     child = Child(
@@ -76,8 +83,14 @@ def ending(store: str) -> Child:
         (replicated, "it has replicas and takes writes without them; set min-replicas-to-write 1"),
         (sentinel, "it is a sentinel; name it as redis+sentinel://host:port/SERVICE"),
         (cluster, "it is a node of a cluster; name it as redis+cluster://host:port"),
+        (lambda: misnamed("redis+cluster://{}"), "it is no node of a cluster (name it as redis://host:port)"),
+        (lambda: misnamed("redis+sentinel://{}/service"), "it is no sentinel; name it as redis://host:port"),
+        (lambda: misnamed("redis://{}/99"), "it has no such database: check the number in the store's URL"),
     ],
-    ids=["no-password", "wrong-password", "acl", "lru", "ttl", "replica", "replicated", "sentinel", "cluster"],
+    ids=[
+        *("no-password", "wrong-password", "acl", "lru", "ttl", "replica", "replicated", "sentinel", "cluster"),
+        *("no-cluster", "no-sentinel", "no-database"),
+    ],
 )
 def test_a_store_that_must_not_be_used(running: Callable[[], AbstractContextManager[str]], said: str) -> None:
     """The proxy does not start on it: exit code 2, and one line that says why and what to do."""
@@ -85,7 +98,7 @@ def test_a_store_that_must_not_be_used(running: Callable[[], AbstractContextMana
         child = ending(store)
     assert child.wait() == 2
     (line,) = child.stderr
-    assert line.startswith("ifmatch store redis://")
+    assert line.startswith("ifmatch store redis")
     assert "must not be used: " in line
     assert said in line
     assert "right" not in line
