@@ -5,7 +5,6 @@ is written down like the writes of the crowd, so that the checkers judge it too.
 """
 
 import json
-import select
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -24,7 +23,7 @@ from tests.faults.scene import Member, Setting
 from tests.support.clients import Heard
 from tests.support.histories import Operation, Reading, Told
 from tests.support.ledger import Record, Stage
-from tests.support.raw import RawClient
+from tests.support.raw import RawClient, answered
 from tests.support.redis_server import until
 from tests.support.writers import NAME, Writer
 
@@ -193,8 +192,8 @@ class Principal(Writer):
             began = time.monotonic()
             with RawClient(self.member.url) as client:
                 client.send(self._message(method, content, named))
-                until(lambda: when() or _answered(client), "the write comes that far, or is answered")
-                early = _answered(client)
+                until(lambda: when() or bool(answered(client)), "the write comes that far, or is answered")
+                early = bool(answered(client))
                 told = _heard(client, method) if early else conclude(client)
             operation = self._note(began, self.key, content, named, told)
             assert not early or operation.told is not Told.OK, "it was answered too soon"
@@ -219,10 +218,6 @@ class Principal(Writer):
     ) -> Operation:
         self.heard = heard if isinstance(heard, Heard) else None
         return super()._note(began, key, content, named, heard)
-
-
-def _answered(client: RawClient) -> bool:
-    return bool(select.select([client], [], [], 0)[0])
 
 
 def _heard(client: RawClient, method: str) -> Heard:

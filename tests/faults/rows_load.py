@@ -4,9 +4,7 @@ What they do, they do beside the crowd, which must not notice.
 """
 
 import json
-import select
 from collections import Counter
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import replace
@@ -19,20 +17,11 @@ from tests.faults.solo import Solo
 from tests.faults.unhurried import UNHURRIED
 from tests.support.appending import Append, Appender, check_appended
 from tests.support.clients import Client
-from tests.support.raw import RawClient
+from tests.support.raw import RawClient, answered
 from tests.support.redis_server import until
 from tests.support.soak import settled
 
 PROXIES = 3
-
-
-def _answered(clients: Sequence[RawClient]) -> list[RawClient]:
-    """Return those that have something to read."""
-    polled = select.poll()
-    by_number = {client.fileno(): client for client in clients}
-    for number in by_number:
-        polled.register(number, select.POLLIN)
-    return [by_number[number] for number, _ in polled.poll(0)]
 
 
 def message(solo: Solo, *lines: str, content: bytes = b"") -> bytes:
@@ -54,7 +43,7 @@ def slow_uploads(act: Act) -> None:
         slow = [stack.enter_context(RawClient(solo.url(number % PROXIES))) for number in range(SLOW)]
         for client in slow:
             client.send(head)
-        while waiting := set(slow).difference(_answered(slow)):
+        while waiting := set(slow).difference(answered(*slow)):
             for client in waiting:
                 client.send(b"x")
             other = solo.write(len(seconds) % PROXIES)
@@ -88,7 +77,7 @@ def waiters(act: Act) -> None:
             clients = [stack.enter_context(RawClient(solo.url(number % PROXIES))) for number in range(WAITING)]
             for number, client in enumerate(clients):
                 client.send((conditional, blind)[number // PROXIES % 2])
-            until(lambda: len(_answered(clients)) >= WAITING // 2 - PROXIES * (QUEUE + 2), "the queues are full")
+            until(lambda: len(answered(*clients)) >= WAITING // 2 - PROXIES * (QUEUE + 2), "the queues are full")
             assert solo.forwarded() == 1
             first = held.finish()
         answers = [client.answer() for client in clients]
