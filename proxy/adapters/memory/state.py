@@ -91,4 +91,4 @@ class MemoryState:
         self._forgotten.move_to_end(key)
         if len(self._forgotten) > self._limit:
             # Without its own mark a resource falls back to the floor, so the floor rises to the mark that leaves.
-            self._floor = self._forgotten.popitem(last=False)[1]
+            self._floor = max(self._floor, self._forgotten.popitem(last=False)[1])

@@ -9,6 +9,7 @@ import json
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Final
 
 from proxy.adapters.redis.lease import REMEMBERED
@@ -39,6 +40,13 @@ PENDING: Final = 1_000
 _Mention = tuple[str, str, Remembered]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Debt:
+    """That something has to be forgotten, and what will be seen of it in so many seconds from now on."""
+
+    ahead: float
+
+
 class RedisState:
     """Fulfils `ports.StateStore`. `on_change` hears of states that changed without a write through the fleet."""
 
@@ -48,7 +56,7 @@ class RedisState:
         self._mentioned: OrderedDict[tuple[str, bytes], Remembered] = OrderedDict()
         self._pending: asyncio.Queue[_Mention] = asyncio.Queue(PENDING)
         self._task: asyncio.Task[None] | None = None
-        self._owed: OrderedDict[str, float] = OrderedDict()
+        self._owed: OrderedDict[str, _Debt] = OrderedDict()
         self._paying: asyncio.Task[None] | None = None
 
     def now(self) -> Moment:
@@ -94,7 +102,8 @@ class RedisState:
 
     def owe(self, key: str, *, ahead: float = 0.0) -> None:
         """Have the store forget as soon as it can be reached; until then recall nothing of the resource."""
-        self._owed[key] = max(ahead, self._owed.pop(key, 0.0))
+        earlier = self._owed.pop(key, None)
+        self._owed[key] = _Debt(ahead if earlier is None else max(ahead, earlier.ahead))
         if len(self._owed) > OWED:
             self._owed.popitem(last=False)
         if self._paying is None or self._paying.done():
@@ -149,10 +158,10 @@ class RedisState:
         """Have the store forget what is owed to it, again and again until nothing is."""
         while self._owed:
             await asyncio.sleep(PAUSE)
-            for key, ahead in list(self._owed.items()):
-                if not await self._forgotten(key, ahead):
+            for key, debt in list(self._owed.items()):
+                if not await self._forgotten(key, debt.ahead):
                     break
-                if self._owed.get(key) == ahead:
+                if self._owed.get(key) is debt:  # and not owed again meanwhile
                     del self._owed[key]
 
 

@@ -240,6 +240,16 @@ async def test_a_forgotten_mark_that_leaves_raises_the_floor() -> None:
     assert await state.recall("k", b"s") is None
 
 
+async def test_the_floor_never_falls() -> None:
+    """A mark that reaches ahead may leave before others do: what it kept out is kept out for as long."""
+    state = MemoryState(limit=1)
+    await state.forget("k", ahead=AGAIN)
+    await state.forget("other")
+    await state.forget("another")
+    await state.remember("k", b"s", seen(state, "a"))
+    assert await state.recall("k", b"s") is None
+
+
 @pytest.mark.parametrize("count", [SELECTORS + 1, SELECTORS * 3])
 async def test_memory_is_bounded(count: int) -> None:
     """The oldest resources, and the oldest clients of a resource, leave first."""

@@ -15,6 +15,7 @@ from proxy.adapters.redis import Fleet, Standing, vouch
 from proxy.adapters.redis import state as room
 from proxy.adapters.redis.lease import REMEMBERED
 from proxy.adapters.redis.state import read, written
+from proxy.adapters.redis.timing import local_time
 from proxy.core.entity_tag import EntityTag
 from proxy.core.fields import Fields
 from proxy.core.minting import Validator
@@ -24,8 +25,12 @@ from proxy.ports import Remembered
 from tests.adapters.redis.asking import Asked
 from tests.adapters.redis.members import KEY, TERMS, Member, done, keys, member, opened, until
 from tests.support.redis_server import RedisHandle
+from tests.support.relayed import Way
 from tests.support.relaying import Relay, relay
 from tests.support.stores import running_redis
+
+SOON = 2_000_000
+"""Microseconds: far more than a call may take, and far less than anybody's patience."""
 
 SELECTOR = b"\x00\xff of a client"
 
@@ -280,6 +285,39 @@ async def test_what_the_store_was_not_told_to_forget_is_not_recalled(server: Red
         assert await one.state.recall("k", b"s") is None
         await until(lambda: one.state.owing() == 0, "what was to be forgotten is")
         assert [await each.state.recall("k", b"s") for each in (one, two)] == [None, None]
+
+
+@pytest.mark.usefixtures("hasty")
+@pytest.mark.usefixtures("hasty")
+async def test_a_store_that_hangs_is_not_waited_for(server: RedisHandle) -> None:
+    """What is merely remembered is not worth it; nor is what is no record, nor a hash."""
+    async with AsyncExitStack() as stack:
+        one = await fleet(stack, server)
+        server.cli("SET", keys().state, "no hash")
+        assert await one.state.recall("k", b"s") is None
+        await until(lambda: one.store.usable, "the store is usable")
+        server.pause()
+        begun = local_time()
+        assert await one.state.recall("k", b"s") is None
+        assert local_time() - begun < SOON
+        server.resume()
+
+
+async def test_what_is_owed_again_is_paid_again(server: RedisHandle, link: Relay) -> None:
+    """A write that ends while the store is being told that it began has still to be told."""
+    async with member(server, port=link.port) as one:
+        await one.state.forget("k")  # and the store knows the script
+        server.forget_commands()
+        link.delay(0.3, Way.BACK)
+        one.state.owe("k")
+        await until(lambda: server.commands()["evalsha"] == 1, "it is told, and its answer is on its way")
+        between = seen(one, "old")
+        one.state.owe("k")
+        await until(lambda: one.state.owing() == 0, "nothing is owed")
+        assert server.commands()["evalsha"] == 2
+        link.mend()
+        await one.state.remember("k", b"s", between)
+        assert await one.state.recall("k", b"s") is None
 
 
 @pytest.mark.usefixtures("hasty")
