@@ -77,14 +77,16 @@ end
 """
 )
 
-# Who has to wait is put down. A process has one place, whichever of its writers asks: at most one does at a time.
+# Who has to wait is put down; whatever else stands there keeps nobody from the lock. A process has one place, whichever
+# of its writers asks: at most one does at a time.
 _TURN: Final = """
 local function wait(queue, life)
-  redis.call('ZADD', queue, 'NX', whole(now), life)
+  if type(redis.pcall('ZADD', queue, 'NX', whole(now), life)) ~= 'number' then redis.call('DEL', queue) end
   redis.call('PEXPIRE', queue, 60000)
 end
 local function kept(turn, life)  -- how long the lock is kept for another, in ms
-  local whose, length = string.match(redis.call('GET', turn) or '', '^(%S+) (%d+)$')
+  local known = redis.pcall('GET', turn)
+  local whose, length = string.match(type(known) == 'string' and known or '', '^(%S+) (%d+)$')
   if not whose or whose == life then return 0 end
   local left = redis.call('PTTL', turn)
   return left <= tonumber(length) and left or 0  -- more: the clock went back
@@ -122,7 +124,7 @@ if turn > 0 then
   return {0, turn, 'r', '0'}
 end
 redis.call('DEL', KEYS[5])
-redis.call('ZREM', KEYS[4], ARGV[4])
+redis.pcall('ZREM', KEYS[4], ARGV[4])
 local fence = math.max(now, (redis.call('GET', KEYS[2]) or 0) + 1)
 redis.call('SET', KEYS[2], whole(fence))
 redis.call('HSET', KEYS[1], 'o', ARGV[1], 'f', whole(fence), 's', 'r', 't', whole(now), 'd', ARGV[2])

@@ -193,6 +193,22 @@ def test_a_lock_that_seems_to_be_kept_for_too_long_is_free(asked: Asked, spoil: 
     assert asked.client.exists(asked.keys.turn) == 0
 
 
+@pytest.mark.parametrize("place", ["queue", "turn"])
+@pytest.mark.parametrize("garbage", [("SET", "x"), ("HSET", "x", "y"), ("SADD", "x"), ("ZADD", "1", "x")])
+def test_garbage_keeps_nobody_from_the_lock(asked: Asked, place: str, garbage: tuple[str, ...]) -> None:
+    """G4: whatever stands where turns are put down, a lock is held, released and granted to the next."""
+    command, *values = garbage
+    for write in (lambda: None, lambda: asked.acquire("b", life="z"), lambda: asked.release("a", turn=TURN)):
+        asked.client.delete(asked.keys.queue, asked.keys.turn, asked.keys.lock)
+        asked.client.execute_command(command, getattr(asked.keys, place), *values)
+        assert asked.acquire("a")[0] == 1
+        asked.client.delete(getattr(asked.keys, place))
+        asked.client.execute_command(command, getattr(asked.keys, place), *values)
+        write()
+    assert asked.lock == {}
+    assert asked.acquire("c", life="x")[0] == 1
+
+
 @pytest.mark.parametrize(("turn", "lives"), [(0, ["x"]), (TURN, [])])
 def test_a_lock_is_kept_for_nobody(asked: Asked, turn: int, lives: list[str]) -> None:
     """Neither where the process has further turns, nor where no other waits."""
