@@ -16,6 +16,7 @@ settings.register_profile("search", parent=settings.get_profile("house"), derand
 settings.load_profile("house")
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Return how many tests run at once: one more than there are processors, since those that cost most mostly wait."""
     return (os.cpu_count() or 1) + 1

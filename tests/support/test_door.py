@@ -27,7 +27,8 @@ def test_no_connection_is_lost_when_the_door_is_shut(turns: int) -> None:
             for _ in range(turns):
                 await asyncio.sleep(0)
             door.shut()
-            await asyncio.sleep(0.01)
+            for _ in range(TURNS):
+                await asyncio.sleep(0)
             for connection in welcomed:
                 connection.close()
             client.settimeout(30)

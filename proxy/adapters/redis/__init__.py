@@ -7,8 +7,9 @@
 from proxy.adapters.redis.connecting import connect
 from proxy.adapters.redis.lock import RedisLock
 from proxy.adapters.redis.opening import Fleet, Listeners, Membership, open_fleet, vouch
+from proxy.adapters.redis.standing import Standing
 from proxy.adapters.redis.state import RedisState
-from proxy.adapters.redis.watching import Refused, Standing
+from proxy.adapters.redis.watching import Refused
 
 __all__ = [
     "Fleet",

@@ -14,12 +14,16 @@ from redis.asyncio.cluster import ClusterNode, RedisCluster
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import NoBackoff
+from redis.exceptions import RedisClusterException, RedisError
 
 from proxy.core.address import TcpAddress, UnixAddress
 from proxy.core.store_address import StoreAddress, Topology
 
 PATIENCE: Final = 0.25
 """Seconds that the store has for an answer, and a connection for coming about."""
+
+FAULTS: Final = (RedisError, RedisClusterException, OSError, TimeoutError)
+"""All that a call may end in, if not in an answer. What the library says of a cluster is no RedisError."""
 
 Value = str | bytes | int | float
 Answer = TypeVar("Answer")
@@ -36,10 +40,6 @@ class Client(Protocol):
         """Run a script, and make it known."""
         ...
 
-    def hget(self, name: str, key: str) -> Awaitable[Any]:
-        """Return a field of a hash, None where there is none."""
-        ...
-
     def info(self, section: str | None = None, **options: Any) -> Awaitable[Mapping[str, Any]]:
         """Return what a server tells about itself."""
         ...
@@ -54,16 +54,21 @@ class Client(Protocol):
 
 
 async def within(seconds: float, answer: Awaitable[Answer]) -> Answer:
-    """Return what is asked of redis-py. Raised when it takes longer: TimeoutError.
+    """Return what is asked of redis-py. Raised: one of `FAULTS`; when it takes longer TimeoutError.
 
-    A cancellation is never lost: asyncio.wait_for, which the library uses here and there, swallows one that comes at
-    the same time as its result, before Python 3.12.
+    Whatever else the library raises is a fault as well, such as AttributeError of a cluster's node that joined since it
+    looked. A cancellation is never lost: asyncio.wait_for, which the library uses here and there, swallows one that
+    comes at the same time as its result, before Python 3.12.
     """
     async with asyncio.timeout(seconds):
         task = asyncio.current_task()
         before = task.cancelling() if task else 0
         try:
             return await answer
+        except FAULTS:
+            raise
+        except Exception as fault:
+            raise RedisError(f"the client failed: {fault!r}") from fault
         finally:
             if task and task.cancelling() > before:
                 raise asyncio.CancelledError

@@ -9,15 +9,16 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from proxy.adapters.redis import inspecting
-from proxy.adapters.redis.connecting import Client, connect
+from proxy.adapters.redis.connecting import FAULTS, Client, connect
 from proxy.adapters.redis.diagnosing import lasting, passing
 from proxy.adapters.redis.keys import BUCKETS, Naming
 from proxy.adapters.redis.lock import RedisLock
 from proxy.adapters.redis.scripts import VOUCH
+from proxy.adapters.redis.standing import Standing
 from proxy.adapters.redis.state import RedisState
-from proxy.adapters.redis.store import FAULTS, Store
+from proxy.adapters.redis.store import Store
 from proxy.adapters.redis.waking import Waking
-from proxy.adapters.redis.watching import Refused, Standing, Watch
+from proxy.adapters.redis.watching import Refused, Watch
 from proxy.core.store_address import StoreAddress, Topology
 from proxy.ports import ResourceLock
 
@@ -86,13 +87,13 @@ async def open_fleet(
         store.lag = inspecting.LONGEST_LAG  # whoever is primary now may have replaced one that does not know yet
     watch = Watch(store, member.fingerprint, clustered=clustered, say=told.say, on_standing=told.on_standing)
     if fall_back:
-        watch.instead = "go on under this process's own locks alone"
+        watch.report.instead = "go on under this process's own locks alone"
 
     def doubt(reason: str) -> None:
         told.on_fault(reason)
         watch.doubt()
 
-    store.on_fault, store.on_quarantine, store.on_refusal = doubt, watch.quarantined, watch.refusal
+    store.on_fault, store.on_quarantine, store.on_refusal = doubt, watch.quarantined, watch.report.refuses
     waking = Waking(store.client.pubsub, f"{address.prefix}:fleet")
     state = RedisState(store, on_change=told.on_change)
     lock = RedisLock(store, queue, waking, fall_back=fall_back, on_unseen=state.owe)

@@ -11,10 +11,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from redis.exceptions import NoScriptError, RedisClusterException, RedisError, ResponseError
+from redis.exceptions import NoScriptError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from proxy.adapters.redis.connecting import PATIENCE, Client, Value, within
+from proxy.adapters.redis.connecting import FAULTS, PATIENCE, Client, Value, within
 from proxy.adapters.redis.keys import Naming
 from proxy.adapters.redis.scripts import Script
 from proxy.adapters.redis.timing import Reading, StoreClock, local_time
@@ -22,9 +22,6 @@ from proxy.errors import StoreFailure
 
 AT_ONCE: Final = 64
 """How many calls are under way at most, which is also how many connections are opened."""
-
-FAULTS: Final = (RedisError, RedisClusterException, OSError, TimeoutError)
-"""All that a call may end in, if not in an answer. What the library says of a cluster is no RedisError."""
 
 _UNREACHABLE: Final = "The store of locks cannot be reached."
 _UNUSABLE: Final = "The store of locks cannot be used now; the proxy's log says why."
@@ -82,7 +79,7 @@ class Store:
     `lag`, in seconds, is how long a primary that was replaced may go on granting before it notices; the quarantine is
     as much longer. `patience` is what a call may take. `usable` is turned by whoever watches; while it is not, calls
     fail at once. `forbidden`: it is there and must not be used. `on_fault` hears of each failed call, `on_refusal` of
-    what the store says when it refuses a command, `on_quarantine` of each that finds the store in quarantine, with True
+    each command that the store refuses, `on_quarantine` of each that finds the store in quarantine, with True
     where it has just begun.
     """
 
@@ -91,7 +88,7 @@ class Store:
     quarantine: float
     on_fault: Callable[[str], None] = lambda _reason: None
     on_quarantine: Callable[[bool], None] = lambda _begins: None
-    on_refusal: Callable[[str], None] = lambda _said: None
+    on_refusal: Callable[[ResponseError], None] = lambda _fault: None
     usable: bool = True
     forbidden: bool = False
     lag: float = 0.0
@@ -117,7 +114,7 @@ class Store:
             except FAULTS as fault:
                 self.on_fault(reason_of(fault))
                 if isinstance(fault, ResponseError):
-                    self.on_refusal(str(fault))
+                    self.on_refusal(fault)
                 raise StoreFailure(_UNUSABLE if isinstance(fault, ResponseError) else _UNREACHABLE) from fault
 
     async def attempt(self, script: Script, keys: Sequence[str], *arguments: Value) -> Reply:
@@ -136,7 +133,3 @@ class Store:
             return await self.client.evalsha(script.sha, count, *rest)
         except NoScriptError:  # a server that has not seen it yet, or was restarted
             return await self.client.eval(script.text, count, *rest)
-        except FAULTS:
-            raise
-        except Exception as fault:  # such as AttributeError, of a cluster's node that joined since the library looked
-            raise RedisError(f"the client failed: {fault!r}") from fault

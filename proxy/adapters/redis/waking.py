@@ -12,8 +12,7 @@ from typing import Any, Final
 
 from redis.asyncio.client import PubSub
 
-from proxy.adapters.redis.connecting import PATIENCE, within
-from proxy.adapters.redis.store import FAULTS
+from proxy.adapters.redis.connecting import FAULTS, PATIENCE, within
 
 AGAIN: Final = 0.5
 """Seconds until a lost connection is made anew."""

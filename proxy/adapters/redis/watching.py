@@ -7,14 +7,15 @@ are made at all, and is said once when it changes. What must not: anything about
 import asyncio
 import logging
 from collections.abc import Callable
-from enum import Enum
 from typing import Final
 
 from proxy.adapters.redis import inspecting
+from proxy.adapters.redis.connecting import FAULTS
 from proxy.adapters.redis.diagnosing import lasting, passing
 from proxy.adapters.redis.keys import BUCKETS
 from proxy.adapters.redis.scripts import RULES, SWEEP
-from proxy.adapters.redis.store import FAULTS, Reply, Store
+from proxy.adapters.redis.standing import Report, Standing
+from proxy.adapters.redis.store import Reply, Store
 
 _log = logging.getLogger(__name__)
 
@@ -26,10 +27,6 @@ RULES_COUNT: Final = 5_000
 """Milliseconds for which a process that said nothing more still counts as a member of the fleet."""
 INSPECTED: Final = 30
 """How many looks there are for one at what the store is: somebody may change its policy, or make it a replica."""
-SILENCE: Final = frozenset({"timeout", "unreachable"})
-"""Two ways in which a store does not answer; they may take turns, and are one to people."""
-REFUSALS: Final = 16
-"""How many different refusals of a command are said."""
 SAMPLE: Final = 32
 """How many epochs are looked at a time; all of them within half a minute, and at once when one has changed."""
 
@@ -42,20 +39,10 @@ class OtherRules(Refused):
     """The store is in use by processes with other rules, or was a moment ago."""
 
 
-class Standing(Enum):
-    """What is known of the store."""
-
-    UNKNOWN = "unknown"
-    USABLE = "usable"
-    QUARANTINED = "quarantined"
-    UNREACHABLE = "unreachable"
-    REFUSED = "refused"
-
-
 class Watch:
     """Watches a store. `fingerprint` stands for the rules of this process; `say` writes a line for people.
 
-    `on_standing` is called with each new standing; `instead` is what guarded writes do while the store does not answer.
+    `on_standing` is called with each new standing.
     """
 
     def __init__(
@@ -77,14 +64,14 @@ class Watch:
         self._held: list[str] = []
         self._inspect = True
         self._looks = 0
-        self.instead = "are refused"
-        self._why = ""
-        self._refusals: set[str] = set()
-        self._say = say
-        self._on_standing = on_standing
+        self.report = Report(say, on_standing)
         self._doubt = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self.standing = Standing.UNKNOWN
+
+    @property
+    def standing(self) -> Standing:
+        """How the store stood when it was looked at last."""
+        return self.report.standing
 
     async def start(self) -> None:
         """Look once, then go on by itself. Raised when the store answers and must not be used: `Refused`.
@@ -117,13 +104,6 @@ class Watch:
         """Take note that a call found the store in quarantine; where it has just begun, it begins for every bucket."""
         self._sweep = self._sweep or begins
         self._doubt.set()
-
-    def refusal(self, said: str) -> None:
-        """Take note that the store refused a command; say it once, since the store may seem well all the same."""
-        what = said.partition(" script: ")[0]
-        if self._store.usable and len(self._refusals) < REFUSALS and what not in self._refusals:
-            self._refusals.add(what)
-            self._say(f"store refuses a command ({what}): writes that need it are refused; see its ACL and its memory")
 
     async def _go_on(self) -> None:
         while True:
@@ -227,23 +207,7 @@ class Watch:
             raise OtherRules(inspecting.OTHER_RULES)
 
     def _stand(self, standing: Standing, why: str) -> None:
-        """Take note of a standing, and say so where it is another one than before."""
-        before, self.standing = self.standing, standing
+        """Take note of a standing: calls are made accordingly."""
         self._store.usable = standing in {Standing.USABLE, Standing.QUARANTINED}
         self._store.forbidden = standing is Standing.REFUSED
-        another = standing is Standing.UNREACHABLE and why not in {*SILENCE, self._why}
-        self._why = why
-        if standing is before and not another:
-            return
-        if standing is not before:
-            self._on_standing(standing)
-        if standing is Standing.REFUSED:
-            self._say(f"store must not be used, guarded writes are refused: {why}")
-        elif standing is Standing.UNREACHABLE:
-            self._say(f"store cannot be used ({why}): guarded writes {self.instead}, reads go on")
-        elif standing is Standing.QUARANTINED:
-            self._say(
-                f"store is new, was restarted or replaced: guarded writes are refused for {why} (see ifmatch vouch)"
-            )
-        elif before is not Standing.UNKNOWN:
-            self._say("store is usable: guarded writes go on")
+        self.report.stands(standing, why)

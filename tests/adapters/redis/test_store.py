@@ -168,23 +168,26 @@ async def test_a_reply_that_is_lost_is_a_failure(server: RedisHandle, link: Rela
 
 
 class Failing:
-    """A client that fails as redis-py does."""
+    """A client that fails as redis-py does: at the first call, or where it is given a script that it does not know."""
 
-    def __init__(self, fault: Exception) -> None:
-        self._fault = fault
+    def __init__(self, *faults: Exception) -> None:
+        self._faults = [*faults]
 
     async def evalsha(self, *_arguments: object) -> object:
-        raise self._fault
+        raise self._faults.pop(0)
+
+    eval = evalsha
 
 
 @pytest.mark.parametrize(
     "fault",
     [exceptions.RedisClusterException(""), exceptions.SlotNotCoveredError(""), AttributeError(""), KeyError("")],
 )
-async def test_whatever_the_library_raises_is_a_failure_of_the_store(fault: Exception) -> None:
+@pytest.mark.parametrize("before", [[], [exceptions.NoScriptError()]], ids=["known", "unknown"])
+async def test_whatever_the_library_raises_is_a_failure_of_the_store(fault: Exception, before: list[Exception]) -> None:
     """What it says of a cluster is no RedisError, and of a node that it has not met it says AttributeError."""
     told = list[str]()
-    store = Store(cast("Client", Failing(fault)), NAMING, 0.0, on_fault=told.append)
+    store = Store(cast("Client", Failing(*before, fault)), NAMING, 0.0, on_fault=told.append)
     with pytest.raises(StoreFailure):
         await store.run(ECHO, [keys().lock], "x")
     assert told == ["unreachable"]

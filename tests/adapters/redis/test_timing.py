@@ -152,7 +152,6 @@ def test_moments_from_before_a_clock_was_set_back_are_doubtful(jump: int, doubtf
     before = clock.now()
     clock.read(Reading(now + 1_000, now + 1_100, 5 * HOUR + 1_050 + jump))
     assert (clock.doubtful >= before.earliest) is doubtful
-    assert abs(clock.now().earliest - 5 * HOUR - jump) < SECOND // 20 or not doubtful
 
 
 @given(store=stores, calls=st.tuples(delays, delays, delays, delays), span=st.integers(0, SPAN))

@@ -8,9 +8,10 @@ import pytest
 
 from proxy.adapters.redis import inspecting, watching
 from proxy.adapters.redis.scripts import VOUCH
+from proxy.adapters.redis.standing import Standing
 from proxy.adapters.redis.store import Forbidden, Store
 from proxy.adapters.redis.timing import local_time
-from proxy.adapters.redis.watching import OtherRules, Refused, Standing, Watch
+from proxy.adapters.redis.watching import OtherRules, Refused, Watch
 from proxy.errors import StoreFailure
 from tests.adapters.redis.asking import Asked
 from tests.adapters.redis.members import NAMING, TERMS, Heard, client_of, done, keys, opened, until
@@ -294,9 +295,10 @@ async def test_a_refused_command_is_said_once() -> None:
                     async with fleet.lock.hold("k", TERMS):
                         pass
             assert fleet.watch.standing is USABLE
-    said = [line for line in heard.lines if line.startswith("store refuses a command (")]
+    said = [line for line in heard.lines if line.startswith("store refuses what some writes need, and so are they:")]
     assert len(said) == 1
     assert "can't run this command" in said[0]
+    assert "check user and password of the store's URL, and the ACL" in said[0]
 
 
 async def test_another_reason_is_said(server: RedisHandle) -> None:
