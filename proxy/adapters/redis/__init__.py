@@ -1,7 +1,8 @@
 """Lock and memory of a fleet in one Redis or Valkey (`store: redis://...` and its kin).
 
-`scripts` is the protocol, as the store sees it; `lock` and `lease` as a writer sees it; `state` is what is remembered;
-`watching` keeps an eye on the store itself. LOCK in docs/guarantees.md says what all of this rests on.
+`scripts` is the protocol, as the store sees it; `lock`, `lease` and `turns` as a writer sees it; `state` is what is
+remembered; `watching` keeps an eye on the store itself, `diagnosing` and `standing` say what it sees. What all of this
+rests on stands in docs/guarantees.md.
 """
 
 from proxy.adapters.redis.connecting import connect
