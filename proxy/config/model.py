@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from proxy.config.scalars import (
+    AcceptTags,
     Admin,
     Duration,
     FenceField,
@@ -133,6 +134,10 @@ class RouteSection(Section):
     absent_status: Literal[412, 404, "forward"] | None = _key(
         None,
         "If-Match names a tag and nothing exists: 412; 404, the origin's answer; forward; null: PUT 412, else 404.",
+    )
+    accept_tags: AcceptTags = _key(
+        "strict",
+        "Which other spellings of a tag count: strict, none; tolerant, all; or some of unquoted, weak, coding-suffix.",
     )
     etag: EtagSection = _key({}, "How tags come about.")
     etag_on_write: Literal["never", "verbatim", "always"] = _key(

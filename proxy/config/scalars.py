@@ -16,6 +16,7 @@ from proxy.core.address import Address, parse_listen, parse_origin
 from proxy.core.address import Origin as Server
 from proxy.core.admission import acted_on
 from proxy.core.canonical import CanonicalJson
+from proxy.core.entity_tag import STRICT, TOLERANT, Tolerated
 from proxy.core.forwarding import FENCING_TOKEN, TARGET_OVERRIDES, is_token, read_as
 from proxy.core.store_address import StoreAddress, parse_store
 from proxy.core.template import Template
@@ -32,6 +33,7 @@ Network = IPv4Network | IPv6Network
 
 _METHOD: Final = regex(r"[A-Z][A-Z0-9_-]*")
 _NAME: Final = regex(r"[!-~]+(?: [!-~]+)*")
+_TAG_FORMS: Final = tuple(form.value for form in Tolerated)
 _UNSERVED: Final = frozenset({"CONNECT", "TRACE"})
 
 
@@ -101,6 +103,15 @@ def _pointer(text: str) -> str:
     except ValueError as fault:
         raise ValueError(str(fault).replace(f"JSON Pointer {text!r}", "it")) from None
     return text
+
+
+def _tag_forms(value: object) -> frozenset[Tolerated]:
+    """Return what is tolerated: by a word for none or all of it, or by the name of each."""
+    named = {"strict": STRICT, "tolerant": TOLERANT}.get(value) if isinstance(value, str) else None
+    listed = set(value) if isinstance(value, tuple) and all(isinstance(each, str) for each in value) else None
+    if named is None and (listed is None or not listed <= set(_TAG_FORMS)):
+        raise ValueError(f"expected 'strict', 'tolerant', or a list of some of {', '.join(_TAG_FORMS)}")
+    return frozenset(map(Tolerated, listed or ())) if named is None else named
 
 
 def _network(text: str) -> Network:
@@ -174,6 +185,18 @@ Pointer = Annotated[
     str,
     _text("a JSON Pointer such as /updated_at", _pointer),
     _schema("JSON Pointer", "/updated_at", "/.+"),
+]
+AcceptTags = Annotated[
+    frozenset[Tolerated],
+    PlainValidator(_tag_forms),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "enum": ["strict", "tolerant"]},
+                {"type": "array", "items": {"type": "string", "enum": list(_TAG_FORMS), "title": "form"}},
+            ]
+        }
+    ),
 ]
 Peer = Annotated[
     Network,

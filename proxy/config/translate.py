@@ -80,7 +80,7 @@ def route(section: RouteSection) -> Route:
         guard=Guard(section.guard),
         state=section.state,
         query=Query(section.query),
-        policy=Policy(Require(section.require), _ABSENCES[section.absent_status]),
+        policy=Policy(Require(section.require), _ABSENCES[section.absent_status], section.accept_tags),
         missing_status=section.missing_status,
         rules=_rules(section.etag),
         etag_on_write=TagOnWrite(section.etag_on_write),

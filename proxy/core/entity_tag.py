@@ -9,6 +9,7 @@ turns a false If-None-Match into a true one.
 
 import re
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
@@ -27,7 +28,12 @@ MAX_EMPTY: Final = 16
 _ETAGC = r"[\x21\x23-\x7E\x80-\xFF]"
 _OPAQUE: Final = re.compile(rf"{_ETAGC}*")
 _ENTITY_TAG: Final = re.compile(rf'(W/)?"({_ETAGC}*)"')
+# What clients send that strip the quotes: etagc without comma.
+_UNQUOTED: Final = re.compile(r"(?!\*)[\x21\x23-\x2B\x2D-\x7E\x80-\xFF]+")
 _OWS: Final = " \t"
+
+CODING_SUFFIXES: Final = ("-gzip", "--gzip", ";gzip", "-br", "-zstd")
+"""What intermediaries append to the opaque tag of an answer that they compress."""
 
 _UNFINISHED = "the tag that begins here is not closed, or holds a space or another character that a tag may not hold"
 _FAULTS: Final = (
@@ -66,6 +72,21 @@ class EntityTag:
         return self.opaque == other.opaque
 
 
+class Tolerated(Enum):
+    """Spellings that strict readers refuse, or that name no current tag, and that a route may take all the same."""
+
+    UNQUOTED = "unquoted"
+    """A tag without its double quotes."""
+    WEAK = "weak"
+    """In If-Match a weak tag stands for the strong one: an intermediary that compresses weakens what it passes on."""
+    CODING_SUFFIX = "coding-suffix"
+    """A tag with one of `CODING_SUFFIXES` also stands for the tag without it."""
+
+
+STRICT: Final[frozenset[Tolerated]] = frozenset()
+TOLERANT: Final = frozenset(Tolerated)
+
+
 class AnyTag(Enum):
     """The type of the lone `*` of If-Match and If-None-Match: whatever the current representation is."""
 
@@ -80,12 +101,15 @@ TagList = tuple[EntityTag, ...] | AnyTag
 """What If-Match and If-None-Match hold."""
 
 
-def scan(text: str, start: int) -> tuple[EntityTag, int]:
+def scan(text: str, start: int, tolerated: AbstractSet[Tolerated] = STRICT) -> tuple[EntityTag, int]:
     """Read the one tag that begins at index `start`; return it and the index behind it.
 
     Raised when none begins there: ValueError, saying at which character (counted from 1) and why.
     """
     found = _ENTITY_TAG.match(text, start)
+    bare = _UNQUOTED.match(text, start) if found is None and Tolerated.UNQUOTED in tolerated else None
+    if bare is not None:
+        return EntityTag(bare[0]), bare.end()
     if found is None:
         wrong = next(wrong for beginning, wrong in _FAULTS if text.startswith(beginning, start))
         raise ValueError(f"character {start + 1}: {wrong}")
@@ -105,15 +129,17 @@ def parse(text: str) -> EntityTag:
     return tag
 
 
-def parse_list(text: str) -> TagList:
+def parse_list(text: str, tolerated: AbstractSet[Tolerated] = STRICT) -> TagList:
     """Read `*` or a list of tags, as If-Match and If-None-Match hold it (RFC 9110 §13.1.1, §13.1.2).
+
+    Behind the tags that are written come those that they stand for too, where coding suffixes are tolerated.
 
     Raised when any part of it is malformed, when it holds no tag, or when it exceeds a limit: ValueError.
     """
     _check_length(text)
     if text.strip(_OWS) == "*":
         return ANY
-    elements = list(_elements(text))
+    elements = list(_elements(text, tolerated))
     tags = tuple(element for element in elements if element is not None)
     if not tags:
         raise ValueError("the list holds no entity tag")
@@ -121,7 +147,7 @@ def parse_list(text: str) -> TagList:
         raise ValueError(f"the list holds more than {MAX_TAGS} entity tags")
     if len(elements) - len(tags) > MAX_EMPTY:
         raise ValueError(f"the list holds more than {MAX_EMPTY} empty elements")
-    return tags
+    return tags + tuple(_without_suffix(tags)) if Tolerated.CODING_SUFFIX in tolerated else tags
 
 
 def _check_length(text: str) -> None:
@@ -129,13 +155,21 @@ def _check_length(text: str) -> None:
         raise ValueError(f"the value is longer than {MAX_BYTES} bytes")
 
 
-def _elements(text: str) -> Iterator[EntityTag | None]:
+def _without_suffix(tags: tuple[EntityTag, ...]) -> Iterator[EntityTag]:
+    """Yield what the tags are without a coding's suffix: two, where `--gzip` may be one suffix or the end of a tag."""
+    for tag in tags:
+        for suffix in CODING_SUFFIXES:
+            if tag.opaque.endswith(suffix):
+                yield EntityTag(tag.opaque.removesuffix(suffix), tag.weak)
+
+
+def _elements(text: str, tolerated: AbstractSet[Tolerated]) -> Iterator[EntityTag | None]:
     """Yield the elements of a list, None for an empty one (RFC 9110 §5.6.1.2)."""
     at = _behind_whitespace(text, 0)
     while True:
         element = None
         if at < len(text) and text[at] != ",":
-            element, at = scan(text, at)
+            element, at = scan(text, at, tolerated)
             at = _behind_whitespace(text, at)
         yield element
         if at == len(text):

@@ -6,12 +6,13 @@ representation was selected, and which status a verdict becomes.
 `evaluate` first drops the conditions that the standard has a recipient ignore; those that remain are all demanded.
 """
 
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
 from proxy.core import entity_tag, http_date
-from proxy.core.entity_tag import ANY, EntityTag, TagList
+from proxy.core.entity_tag import ANY, STRICT, EntityTag, TagList, Tolerated
 from proxy.core.fields import Fields
 from proxy.core.message import SAFE_METHODS
 from proxy.core.minting import Validator
@@ -67,6 +68,7 @@ class Policy:
 
     require: Require = Require.NONE
     absent: Absence = Absence.BY_METHOD
+    tolerated: frozenset[Tolerated] = STRICT
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +85,15 @@ class Preconditions:
     if_range: EntityTag | int | None = None
 
     @classmethod
-    def parse(cls, fields: Fields) -> "Preconditions":
+    def parse(cls, fields: Fields, tolerated: AbstractSet[Tolerated] = STRICT) -> "Preconditions":
         """Read the conditional fields, repeated lines as one list.
 
         Raised when If-Match or If-None-Match is malformed: `errors.MalformedPrecondition`. An invalid date is no
         condition (RFC 9110 §13.1.3, §13.1.4); a malformed If-Range is one that no representation fulfils.
         """
         return cls(
-            if_match=_tags(fields, "If-Match"),
-            if_none_match=_tags(fields, "If-None-Match"),
+            if_match=_tags(fields, "If-Match", tolerated),
+            if_none_match=_tags(fields, "If-None-Match", tolerated),
             if_unmodified_since=_date(fields, "If-Unmodified-Since"),
             if_modified_since=_date(fields, "If-Modified-Since"),
             if_range=_range_validator(fields),
@@ -120,18 +122,18 @@ _DEFAULT: Final = Policy()
 def evaluate(method: str, conditions: Preconditions, current: Validator | None, policy: Policy = _DEFAULT) -> Verdict:
     """Tell what the preconditions of a request come to; `current` is None where there is no representation."""
     demanded = _demanded(method, conditions, current)
-    verdict = _evaluated(method, demanded, current, policy.absent)
+    verdict = _evaluated(method, demanded, current, policy)
     if isinstance(verdict, Perform) and _lacks_guard(method, conditions, current, policy.require):
         return PreconditionRequired(Reason.MISSING, None if current is None else current.tag)
     return verdict
 
 
-def _tags(fields: Fields, name: str) -> TagList | None:
+def _tags(fields: Fields, name: str, tolerated: AbstractSet[Tolerated]) -> TagList | None:
     value = fields.get(name)
     if value is None:
         return None
     try:
-        return entity_tag.parse_list(value)
+        return entity_tag.parse_list(value, tolerated)
     except ValueError as fault:
         raise MalformedPrecondition(f"{name} is malformed: {fault}") from fault
 
@@ -165,27 +167,34 @@ def _demanded(method: str, conditions: Preconditions, current: Validator | None)
     return Preconditions(conditions.if_match, conditions.if_none_match, until, since)
 
 
-def _evaluated(method: str, demanded: Preconditions, current: Validator | None, absent: Absence) -> Verdict:
-    refusal = _absent(method, demanded, absent) if current is None else _false(method, demanded, current)
+def _evaluated(method: str, demanded: Preconditions, current: Validator | None, policy: Policy) -> Verdict:
+    if current is None:
+        refusal = _absent(method, demanded, policy.absent)
+    else:
+        refusal = _false(method, demanded, current, policy.tolerated)
     if refusal is not None:
         return refusal
     return Perform(Reason.NO_CONDITIONS if demanded == _NOTHING else Reason.HOLDS)
 
 
-def _false(method: str, demanded: Preconditions, current: Validator) -> Verdict | None:
+def _false(
+    method: str, demanded: Preconditions, current: Validator, tolerated: AbstractSet[Tolerated]
+) -> Verdict | None:
     """Return what the first false condition comes to, in the order of §13.2.2; None when all are true."""
     return (
-        _if_match(demanded.if_match, current)  # step 1
+        _if_match(demanded.if_match, current, tolerated)  # step 1
         or _if_unmodified_since(demanded.if_unmodified_since, current)  # step 2
         or _if_none_match(demanded.if_none_match, current, method)  # step 3
         or _if_modified_since(demanded.if_modified_since, current)  # step 4
     )
 
 
-def _if_match(listed: TagList | None, current: Validator) -> Verdict | None:
+def _if_match(listed: TagList | None, current: Validator, tolerated: AbstractSet[Tolerated]) -> Verdict | None:
     if listed is None or listed is ANY or any(tag.strong_match(current.tag) for tag in listed):
         return None
     nearly = any(tag.weak_match(current.tag) for tag in listed)
+    if nearly and Tolerated.WEAK in tolerated:
+        return None
     return PreconditionFailed(Reason.WEAK if nearly else Reason.STALE, current.tag)
 
 

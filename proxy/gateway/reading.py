@@ -87,7 +87,7 @@ class Reading:
         """Answer a GET or HEAD on a guarded resource from its current representation."""
         match = matched(planned)
         rules = match.route.rules
-        conditions = Preconditions.parse(request.fields)
+        conditions = Preconditions.parse(request.fields, match.route.policy.tolerated)
         trusted = await self.presume(request, match, conditions, journal)
         if trusted is not None:
             return trusted

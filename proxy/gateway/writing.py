@@ -44,8 +44,9 @@ class Gateway(Reading):
 
     async def guard(self, request: Request, content: ReceivedContent, plan: Plan, journal: Journal) -> Answer:
         """Let a write through only if its preconditions hold now, while nobody else writes (I1)."""
-        conditions = Preconditions.parse(request.fields)
-        write = Write(request, content, matched(plan), conditions, self._state.now(), journal)
+        match = matched(plan)
+        conditions = Preconditions.parse(request.fields, match.route.policy.tolerated)
+        write = Write(request, content, match, conditions, self._state.now(), journal)
         refusal = self.require(write.match, conditions, journal)
         if refusal is not None:
             return _refused(write.match, refusal)
@@ -76,7 +77,7 @@ class Gateway(Reading):
         Raised: `errors.MalformedPrecondition`.
         """
         match = matched(plan)
-        refusal = self.require(match, Preconditions.parse(request.fields), journal)
+        refusal = self.require(match, Preconditions.parse(request.fields, match.route.policy.tolerated), journal)
         return None if refusal is None else _refused(match, refusal)
 
     def require(self, match: Match, conditions: Preconditions, journal: Journal) -> Refusal | None:
@@ -218,8 +219,12 @@ def _forwarded(write: Write, current: Validator | None, lease: Lease) -> Request
     fence goes along where the route says so.
     """
     route = write.match.route
-    own = current is not None and not current.minted and route.state is None
-    return selecting.fenced(write.request if own else selecting.write(write.request), route.fence, lease.fence)
+    if current is None or current.minted or route.state is not None:
+        return selecting.fenced(selecting.write(write.request), route.fence, lease.fence)
+    request = write.request
+    if isinstance(write.conditions.if_match, tuple):  # one of them names it, perhaps in a spelling tolerated here alone
+        request = request.with_fields(request.fields.replacing("If-Match", str(current.tag)))
+    return selecting.fenced(request, route.fence, lease.fence)
 
 
 def _refused(match: Match, verdict: Verdict) -> Answer:

@@ -9,6 +9,7 @@ from proxy.config.model import Document, RouteSection
 from proxy.config.settings import OnStoreFailure
 from proxy.config.translate import route, route_name, settings, store
 from proxy.core.canonical import CanonicalJson
+from proxy.core.entity_tag import TOLERANT, Tolerated
 from proxy.core.minting import TagRules, UpstreamTag
 from proxy.core.preconditions import Absence, Policy, Require
 from proxy.core.route import Guard, Limits, LockRules, Query, Route, TagOnWrite, Timeouts, UnconditionalPost
@@ -46,6 +47,8 @@ def test_defaults_are_those_of_the_core() -> None:
         ({"etag": {"canonical": "json", "ignore": ("/a",)}}, "rules", TagRules(CanonicalJson(("/a",)))),
         ({"etag": {"upstream": "keep"}}, "rules", TagRules(upstream=UpstreamTag.KEEP)),
         ({"etag": {"upstream": "replace"}}, "rules", TagRules(upstream=UpstreamTag.REPLACE)),
+        ({"accept_tags": "tolerant"}, "policy", Policy(tolerated=TOLERANT)),
+        ({"accept_tags": ("weak",)}, "policy", Policy(tolerated=frozenset({Tolerated.WEAK}))),
         ({"etag_on_write": "never"}, "etag_on_write", TagOnWrite.NEVER),
         ({"etag_on_write": "always"}, "etag_on_write", TagOnWrite.ALWAYS),
         ({"limits": {"content": "1KiB", "mint": "2B"}}, "limits", Limits(content=1024, mint=2)),

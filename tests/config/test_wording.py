@@ -26,7 +26,14 @@ def in_route(line: str) -> str:
         ("missing-status: 428", "unknown key; did you mean missing_status?"),
         ("Require: none", "unknown key; did you mean require?"),
         ("inject: off", "unknown key"),
-        ("accept_tags: strict", "unknown key"),
+        (
+            "accept_tags: lax",
+            "found \"lax\"; expected 'strict', 'tolerant', or a list of some of unquoted, weak, coding-suffix",
+        ),
+        (
+            "accept_tags: [weak, waek]",
+            "found a list; expected 'strict', 'tolerant', or a list of some of unquoted, weak, coding-suffix",
+        ),
         ("trusted: 1s", "unknown key; did you mean trust?"),
         ("trust: 61m", 'found "61m"; expected a duration such as 250ms, 5s or 1m, and at most 1h'),
         ("fence: Host", 'found "Host"; this field has a meaning of its own; take another, such as Fencing-Token'),

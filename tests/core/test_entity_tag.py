@@ -11,9 +11,11 @@ from proxy.core.entity_tag import (
     MAX_BYTES,
     MAX_EMPTY,
     MAX_TAGS,
+    TOLERANT,
     AnyTag,
     EntityTag,
     TagList,
+    Tolerated,
     parse,
     parse_list,
     scan,
@@ -308,3 +310,61 @@ def test_exactly_the_grammar_is_accepted(text: str) -> None:
     grammar = rf"[ \t]*(?:,[ \t]*)*{tag}(?:[ \t]*,(?:[ \t]*{tag})?)*[ \t]*"
     expected = text.strip(" \t") == "*" or re.fullmatch(grammar, text) is not None
     assert (read(text) is not None) is expected
+
+
+BARE = frozenset({Tolerated.UNQUOTED})
+SUFFIXED = frozenset({Tolerated.CODING_SUFFIX})
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("abc", (EntityTag("abc"),)),
+        ("-8588261538364775808", (EntityTag("-8588261538364775808"),)),
+        ('a , "b,c",W/"d", e/f', (EntityTag("a"), EntityTag("b,c"), EntityTag("d", weak=True), EntityTag("e/f"))),
+        ("*", ANY),
+        ("W/x", (EntityTag("W/x"),)),
+    ],
+)
+def test_unquoted_tags_can_be_tolerated(text: str, expected: TagList) -> None:
+    """A tag without quotes ends at a comma or a space; what is quoted is read as ever, and * is the wildcard."""
+    assert parse_list(text, BARE) == expected
+
+
+@pytest.mark.parametrize("text", ["not a tag", '"a', 'a"', 'w/"x"', "a, *", "a b, c", "", ",", "a\x7fb"])
+def test_not_everything_is_an_unquoted_tag(text: str) -> None:
+    """A list is malformed as a whole also where unquoted tags are tolerated."""
+    with pytest.raises(ValueError, match=r"character|no entity tag"):
+        parse_list(text, BARE)
+
+
+@pytest.mark.parametrize(
+    ("text", "also"),
+    [
+        ('"abc-gzip"', {"abc"}),
+        ('"abc--gzip"', {"abc", "abc-"}),
+        ('"abc;gzip"', {"abc"}),
+        ('"abc-br"', {"abc"}),
+        ('"abc-zstd"', {"abc"}),
+        ('W/"abc-gzip"', {"abc"}),
+        ('"abc-gzip-br"', {"abc-gzip"}),
+        ('"abc-deflate"', set()),
+        ('"gzip"', set()),
+    ],
+)
+def test_suffixes_of_codings_can_be_tolerated(text: str, also: set[str]) -> None:
+    """A tag with an intermediary's suffix stands for itself and for the tag without it, weak or not as it is."""
+    listed = parse_list(text, SUFFIXED)
+    assert isinstance(listed, tuple)
+    first, *others = listed
+    assert parse_list(text) == (first,)
+    assert {tag.opaque for tag in others} == also
+    assert all(tag.weak == first.weak for tag in others)
+
+
+@given(tags)
+def test_tolerance_changes_nothing_that_is_spelled_well(tag: EntityTag) -> None:
+    """What a strict reader takes is the first that a tolerant one takes."""
+    listed = parse_list(str(tag), TOLERANT)
+    assert isinstance(listed, tuple)
+    assert listed[0] == tag

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxy.core import http_date
-from proxy.core.entity_tag import ANY, EntityTag, TagList
+from proxy.core.entity_tag import ANY, TOLERANT, EntityTag, TagList, Tolerated
 from proxy.core.fields import Fields
 from proxy.core.minting import Validator
 from proxy.core.preconditions import CONDITIONAL_FIELDS, Absence, Policy, Preconditions, Require, evaluate
@@ -491,3 +491,21 @@ def test_what_is_not_decisive_decides_nothing(
     """Whatever the state, no request of any method is refused or answered 304 for what `decisive` does not see."""
     if not conditions.decisive:
         assert evaluate(method, conditions, current) == UNCONDITIONAL
+
+
+@pytest.mark.parametrize("current", [CURRENT, WEAK], ids=["strong", "weak"])
+@pytest.mark.parametrize("listed", [A, WEAK_A], ids=["strong", "weak"])
+def test_a_weak_tag_can_be_tolerated_in_if_match(listed: EntityTag, current: Validator) -> None:
+    """Where a route says so, W/ counts for nothing in If-Match; another tag is refused all the same."""
+    policy = Policy(tolerated=frozenset({Tolerated.WEAK}))
+    assert evaluate("PUT", given_that((listed,)), current, policy) == HOLDS
+    assert evaluate("PUT", given_that((B,)), current, policy) == PreconditionFailed(Reason.STALE, current.tag)
+
+
+def test_tolerated_spellings_are_read_in_both_fields() -> None:
+    """If-Match and If-None-Match alike; elsewhere such spellings are malformed."""
+    fields = Fields([("If-Match", "a-gzip"), ("If-None-Match", "b")])
+    read = Preconditions.parse(fields, TOLERANT)
+    assert (read.if_match, read.if_none_match) == ((EntityTag("a-gzip"), A), (B,))
+    with pytest.raises(MalformedPrecondition):
+        Preconditions.parse(fields)

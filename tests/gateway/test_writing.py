@@ -11,7 +11,7 @@ from proxy.adapters.memory import MemoryState
 from proxy.adapters.memory.lease import MemoryLease
 from proxy.core import entity_tag
 from proxy.core.canonical import CanonicalJson
-from proxy.core.entity_tag import EntityTag
+from proxy.core.entity_tag import TOLERANT, EntityTag
 from proxy.core.fields import Fields
 from proxy.core.message import Request, Response
 from proxy.core.minting import Minter, TagRules, Validator
@@ -765,3 +765,23 @@ async def test_a_selection_under_other_rules_refuses_nobody() -> None:
         assert rig.lock.waiting() == 2
     assert isinstance((await refused).verdict, PreconditionFailed)
     assert (await waiting).verdict == Perform(Reason.HOLDS)
+
+
+@pytest.mark.parametrize("spelled", ["{}", '"{}-gzip"', 'W/"{}"', 'W/"{}--gzip"', '"x", {}-br'])
+async def test_tolerated_spellings_of_the_current_tag(spelled: str) -> None:
+    """A route may take tags as clients and intermediaries spell them; what names another state is refused still."""
+    tolerant = replace(WIKI, policy=Policy(tolerated=TOLERANT))
+    rig = holding(route=tolerant)
+    stale = await rig.write("PUT", ("If-Match", spelled.format(rig.tag(OLDER).strip('"'))))
+    assert isinstance(stale.verdict, PreconditionFailed)
+    assert rig.upstream.performed() == []
+    answer = await rig.write("PUT", ("If-Match", spelled.format(rig.tag(OLD).strip('"'))))
+    assert answer.verdict == Perform(Reason.HOLDS)
+
+
+async def test_the_origin_servers_own_tag_is_forwarded_as_it_spells_it() -> None:
+    """An origin server that enforces its own tags would refuse the spellings that were tolerated here."""
+    own = Canned(200, OLD, (*TEXT, ("ETag", '"own"')))
+    rig = Rig(answering(own), replace(WIKI, policy=Policy(tolerated=TOLERANT)))
+    await rig.write("PUT", ("If-Match", "x, own-gzip"))
+    assert rig.upstream.performed()[0].request.fields.get("if-match") == '"own"'
