@@ -11,7 +11,6 @@ from typing import Final
 from proxy.config.model import Document, EtagSection, LimitsSection, LockSection, RouteSection, TimeoutsSection
 from proxy.config.settings import OnStoreFailure, Settings, TlsFiles
 from proxy.core.canonical import AsSent, CanonicalJson
-from proxy.core.minting import TagRules, UpstreamTag
 from proxy.core.preconditions import Absence, Policy, Require
 from proxy.core.route import (
     MARGIN,
@@ -28,6 +27,7 @@ from proxy.core.route import (
     shortest_write_lease,
 )
 from proxy.core.store_address import StoreAddress
+from proxy.core.tag_rules import TagRules, UpstreamTag
 
 _ABSENCES: Final = {
     None: Absence.BY_METHOD,

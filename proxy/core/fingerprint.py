@@ -33,7 +33,6 @@ def _parts(route: Route) -> Iterator[bytes]:
     yield route.guard.value.encode()
     yield b"" if route.state is None else route.state.text.encode()
     yield route.query.value.encode()
-    yield route.rules.upstream.value.encode()
-    yield route.rules.canonical.fingerprint
+    yield route.rules.fingerprint
     yield route.unconditional_post.value.encode()
     yield str(route.lock.write).encode()

@@ -21,28 +21,47 @@ CONTAINER: Final = (dict, list)
 Pointers = dict[str, "Pointers"]
 """Pointers as one tree of their tokens; where nothing follows, a pointer ends."""
 
+_INDEX: Final = re.compile(r"0|[1-9][0-9]{0,9}")
 _POINTER: Final = re.compile(r"(?:/(?:[^/~]|~[01])*)+")
 
 
 def parse(pointers: Iterable[str]) -> Pointers:
     """Read pointers. Raised when one is malformed or names everything in a document: `ValueError`."""
     tree: Pointers = {}
-    for tokens in sorted(map(_tokens, pointers)):
+    for path in sorted(map(tokens, pointers)):
         node = tree
-        for token in tokens:
+        for token in path:
             if node.get(token) == {}:
                 break  # a shorter pointer covers this one
             node = node.setdefault(token, {})
     return tree
 
 
-def _tokens(pointer: str) -> tuple[str, ...]:
-    """Return the reference tokens, unescaped in the order that RFC 6901 §4 asks for."""
+def tokens(pointer: str) -> tuple[str, ...]:
+    """Return the reference tokens, unescaped in the order that RFC 6901 §4 asks for.
+
+    Raised when it is malformed, or names the whole document: `ValueError`.
+    """
     if pointer in {"", "/*"}:
         raise ValueError(f"JSON Pointer {pointer!r} names the whole document; nothing would be left")
     if _POINTER.fullmatch(pointer) is None:
         raise ValueError(f"JSON Pointer {pointer!r} must be tokens that begin with '/', with '~' written ~0 or ~1")
     return tuple(token.replace("~1", "/").replace("~0", "~") for token in pointer[1:].split("/"))
+
+
+def find(document: Json, path: Iterable[str]) -> Json:
+    """Return what stands at the end of a path of tokens; `*` is a name like any other here.
+
+    Raised where nothing stands there: `LookupError`.
+    """
+    for token in path:
+        if isinstance(document, dict):
+            document = document[token]
+        elif isinstance(document, list) and _INDEX.fullmatch(token):
+            document = document[int(token)]
+        else:
+            raise LookupError(token)
+    return document
 
 
 def leave_out(document: Json, pointers: Pointers) -> None:
@@ -57,8 +76,8 @@ def _leave_out(container: Container, nodes: list[Pointers]) -> None:
     if not all(every):
         container.clear()
         return
-    tokens = {token for node in nodes for token in node} - {"*"}
-    named = {token: [node[token] for node in nodes if token in node] for token in tokens}
+    names = {token for node in nodes for token in node} - {"*"}
+    named = {token: [node[token] for node in nodes if token in node] for token in names}
     for token, inner in _inner(container):
         below = every + named.get(token, [])
         if below:
@@ -73,9 +92,9 @@ def _inner(container: Container) -> list[tuple[str, Container]]:
     return [(str(index), item) for index, item in enumerate(container) if isinstance(item, CONTAINER)]
 
 
-def _remove(container: Container, tokens: set[str]) -> None:
+def _remove(container: Container, named: set[str]) -> None:
     if isinstance(container, dict):
-        for token in tokens & container.keys():
+        for token in named & container.keys():
             del container[token]
-    elif tokens:
-        container[:] = [item for index, item in enumerate(container) if str(index) not in tokens]
+    elif named:
+        container[:] = [item for index, item in enumerate(container) if str(index) not in named]

@@ -5,47 +5,33 @@ compared (`entity_tag`), which bytes of the content count (`canonical`), and whe
 all; the caller has checked that it is complete and 200.
 """
 
-import json
-import re
 from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from hashlib import blake2b
 from typing import Final
 
-from proxy.core import entity_tag, http_date
-from proxy.core.canonical import AsSent, Canonical
+from proxy.core import http_date, media_type, variant
 from proxy.core.entity_tag import EntityTag
 from proxy.core.fields import Fields
 from proxy.core.message import Response
+from proxy.core.tag_rules import TagRules, kept_tag
+from proxy.core.variant import Variant
 
 PUBLIC_SECRET: Final = "ifmatch public tag key"  # noqa: S105 - the key of those who set none, known to everyone
 """Stands in for an empty secret: whoever knows a content can then compute its tag, and the reverse by guessing."""
 
 _DIGEST_SIZE: Final = 16
 _MARK_SIZE: Final = 4
+_SPELLED: Final = 32
+"""Characters of a digest and its two marks in a tag."""
+_VARIANT: Final = "."
+_VIEW: Final = "?"
 _KEY_SIZE: Final = 64
 _PERSON_KEY: Final = b"ifmatch key 1"
 _PERSON_TAG: Final = b"ifmatch tag 2"
 _PERSON_MARK: Final = b"ifmatch mark 1"
-
-# parameter = ";" OWS [ token "=" ( token / quoted-string ) ] OWS, RFC 9110 §5.6.6, and a little more
-_PARAMETER: Final = re.compile(
-    r""";[ \t]*(?:(?P<name>[^\s;="]+)=(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<token>[^\s;"]*)))?[ \t]*""", re.DOTALL
-)
-_QUOTED_PAIR: Final = re.compile(r"\\(.)", re.DOTALL)
-
-
-class UpstreamTag(Enum):
-    """What becomes of an entity tag that the origin server sends."""
-
-    AUTO = "auto"
-    """A well-formed strong tag is kept and enforced; a weak or malformed one is replaced by a minted one."""
-    KEEP = "keep"
-    """Any well-formed tag is kept. A weak one never satisfies If-Match (RFC 9110 §13.1.1)."""
-    REPLACE = "replace"
-    """None is kept."""
 
 
 class Provenance(Enum):
@@ -57,14 +43,6 @@ class Provenance(Enum):
     """Minted with this secret for another resource."""
     UNKNOWN = "unknown"
     """Not minted with this secret."""
-
-
-@dataclass(frozen=True, slots=True)
-class TagRules:
-    """How the tags of a route come about."""
-
-    canonical: Canonical = field(default_factory=AsSent)
-    upstream: UpstreamTag = UpstreamTag.AUTO
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +62,8 @@ class Minter:
     """Mints tags with one secret. Replicas that share it mint the same tag for the same content.
 
     A tag is a digest of the state and two marks of 4 bytes that prove, without any memory, that this secret made it,
-    and that it did so for this resource. They explain a refusal; no decision rests on them.
+    and that it did so for this resource; behind a dot, the variant where there are others. The marks explain a refusal,
+    and let nobody but us name a variant; no permit rests on them.
     """
 
     __slots__ = ("_key",)
@@ -94,50 +73,52 @@ class Minter:
         spelled = (secret or PUBLIC_SECRET).encode("utf-8", "surrogatepass")
         self._key = blake2b(spelled, digest_size=_KEY_SIZE, person=_PERSON_KEY).digest()
 
-    def mint(self, key: str, response: Response, rules: TagRules) -> Validator:
-        """Return the validator of a complete 200 answer to GET for the resource `key`."""
+    def mint(self, key: str, response: Response, rules: TagRules, writes: int | None = None) -> Validator:
+        """Return the validator of a complete 200 answer to GET for the resource `key`.
+
+        `writes` is the number of its last write, where `rules.aba` counts them.
+        """
         modified = http_date.parse(response.fields.get("last-modified") or "")
-        kept = kept_tag(response.fields, rules.upstream)
+        kept = kept_tag(response.fields, rules)
         if kept is not None:
             return Validator(kept, modified, minted=False)
-        return Validator(self._minted(key, response, rules.canonical), modified, minted=True)
+        digest = self._digest(_state(key, response, rules, writes))
+        chosen = variant.of(response.fields)
+        return Validator(self._tag(digest, key, "" if chosen is None else str(chosen)), modified, minted=True)
+
+    def view(self, whole: Validator, response: Response) -> Validator:
+        """Return the validator of a view of a resource: its tag begins as that of the whole, whose state it names."""
+        modified = http_date.parse(response.fields.get("last-modified") or "")
+        digest = self._digest((_VIEW.encode(), *_described(response), response.content))
+        opaque = f"{whole.tag.opaque}{_VIEW}{urlsafe_b64encode(digest).decode().rstrip('=')}"
+        return Validator(EntityTag(opaque, whole.tag.weak), modified, minted=True)
 
     def provenance(self, key: str, tag: EntityTag) -> Provenance:
         """Say whether a tag was minted here, and for the resource `key`; by chance one in 2**32 others looks so."""
-        try:
-            spelled = b64decode(tag.opaque, b"-_", validate=True)
-        except ValueError:
+        read = _read(tag)
+        if read is None or read.general != self._mark(read.marked, b""):
             return Provenance.UNKNOWN
-        digest, marks = spelled[:_DIGEST_SIZE], spelled[_DIGEST_SIZE:]
-        if not marks or marks[:_MARK_SIZE] != self._mark(digest, b""):
-            return Provenance.UNKNOWN
-        return Provenance.RESOURCE if marks == self._marks(digest, key) else Provenance.ELSEWHERE
+        own = read.particular == self._mark(read.marked, key.encode())
+        return Provenance.RESOURCE if own else Provenance.ELSEWHERE
+
+    def variant(self, key: str, tag: EntityTag) -> Variant | None:
+        """Return the variant of the resource `key` that a tag names; None where it names none, or is none of ours."""
+        read = _read(tag)
+        if read is None or not read.variant or self.provenance(key, tag) is not Provenance.RESOURCE:
+            return None
+        return variant.parse(read.variant)
 
     def derived(self, purpose: bytes) -> bytes:
         """Return a key for something else that replicas must share: 32 bytes that tell nothing of the secret."""
         return blake2b(purpose, digest_size=32, key=self._key, person=b"ifmatch derived").digest()
 
-    def _marks(self, digest: bytes, key: str) -> bytes:
-        return self._mark(digest, b"") + self._mark(digest, key.encode())
+    def _tag(self, digest: bytes, key: str, named: str) -> EntityTag:
+        marked = digest + named.encode()
+        spelled = urlsafe_b64encode(digest + self._mark(marked, b"") + self._mark(marked, key.encode())).decode()
+        return EntityTag(f"{spelled}{_VARIANT}{named}" if named else spelled)
 
-    def _mark(self, digest: bytes, key: bytes) -> bytes:
-        return blake2b(digest + key, digest_size=_MARK_SIZE, key=self._key, person=_PERSON_MARK).digest()
-
-    def _minted(self, key: str, response: Response, canonical: Canonical) -> EntityTag:
-        media_type = response.fields.get("content-type") or ""
-        coding = _content_coding(response.fields)
-        # Coded content is not the media type's own bytes (§8.4), so no rule of the media type applies to it.
-        form = canonical.form(response.content, "" if coding else media_type)
-        parts = (
-            canonical.fingerprint,
-            key.encode(),
-            form,
-            _normalised_media_type(media_type).encode(),
-            _normalised_list(response.fields.get("content-language")).encode(),
-            coding.encode(),  # different codings need different strong tags: RFC 9110 §8.8.3.3
-        )
-        digest = self._digest(parts)
-        return EntityTag(urlsafe_b64encode(digest + self._marks(digest, key)).decode())
+    def _mark(self, marked: bytes, key: bytes) -> bytes:
+        return blake2b(marked + key, digest_size=_MARK_SIZE, key=self._key, person=_PERSON_MARK).digest()
 
     def _digest(self, parts: Iterable[bytes]) -> bytes:
         digest = blake2b(digest_size=_DIGEST_SIZE, key=self._key, person=_PERSON_TAG)
@@ -147,16 +128,54 @@ class Minter:
         return digest.digest()
 
 
-def kept_tag(fields: Fields, policy: UpstreamTag) -> EntityTag | None:
-    """Return the origin server's own tag where the policy keeps it; repeated ETag lines name none."""
-    lines = fields.get_all("etag")
-    if policy is UpstreamTag.REPLACE or len(lines) != 1:
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """The parts of a tag that may be ours: what is marked, the two marks, the variant."""
+
+    marked: bytes
+    general: bytes
+    particular: bytes
+    variant: str
+
+
+def _read(tag: EntityTag) -> _Read | None:
+    """Take a tag apart; None for one that nobody here spelled."""
+    opaque = tag.opaque.partition(_VIEW)[0]
+    spelled, dot, named = opaque[:_SPELLED], opaque[_SPELLED : _SPELLED + 1], opaque[_SPELLED + 1 :]
+    if len(spelled) != _SPELLED or dot not in {"", _VARIANT} or bool(dot) != bool(named):
         return None
     try:
-        tag = entity_tag.parse(lines[0])
+        parts = b64decode(spelled, b"-_", validate=True)
     except ValueError:
         return None
-    return None if tag.weak and policy is UpstreamTag.AUTO else tag
+    digest, marks = parts[:_DIGEST_SIZE], parts[_DIGEST_SIZE:]
+    return _Read(digest + named.encode(), marks[:_MARK_SIZE], marks[_MARK_SIZE:], named)
+
+
+def of_whole(tag: EntityTag) -> EntityTag:
+    """Return the tag of the whole resource that the tag of a view begins with; any other tag as it is."""
+    return EntityTag(tag.opaque.partition(_VIEW)[0], tag.weak)
+
+
+def _state(key: str, response: Response, rules: TagRules, writes: int | None) -> Iterable[bytes]:
+    """Return all that a tag stands for."""
+    described = _described(response)
+    # Coded content is not the media type's own bytes (§8.4), so no rule of the media type applies to it.
+    kind = "" if described[-1] else response.fields.get("content-type") or ""
+    version = None if rules.version is None else rules.version.of(response, kind)
+    form = rules.canonical.form(response.content, kind) if version is None else version
+    by_version = () if rules.version is None else (rules.version.fingerprint, b"" if version is None else b"found")
+    counted = () if writes is None else (str(writes).encode(),)
+    return (rules.canonical.fingerprint, key.encode(), form, *by_version, *described, *counted)
+
+
+def _described(response: Response) -> tuple[bytes, bytes, bytes]:
+    """Return what tells representations with the same content apart: media type, language and coding."""
+    return (
+        media_type.normalised(response.fields.get("content-type") or "").encode(),
+        _normalised_list(response.fields.get("content-language")).encode(),
+        _content_coding(response.fields).encode(),  # other codings need other strong tags: RFC 9110 §8.8.3.3
+    )
 
 
 def _content_coding(fields: Fields) -> str:
@@ -169,30 +188,3 @@ def _normalised_list(value: str | None) -> str:
     """Return a comma-separated list in lower case, without optional white space and empty elements (§5.6.1)."""
     elements = (element.strip(" \t").lower() for element in (value or "").split(","))
     return ",".join(element for element in elements if element)
-
-
-def _normalised_media_type(value: str) -> str:
-    """Return a media type such that equivalent spellings are equal (RFC 9110 §8.3.1), as sent where it is malformed.
-
-    Type, subtype, parameter names and `charset` ignore case; quoting, white space and the order of parameters do not
-    count.
-    """
-    essence, semicolon, rest = value.partition(";")
-    written, position = semicolon + rest, 0
-    parameters: list[str] = []
-    while position < len(written):
-        found = _PARAMETER.match(written, position)
-        if found is None:
-            return value
-        parameters.append(_normalised_parameter(found))
-        position = found.end()
-    return ";".join([essence.strip(" \t").lower(), *sorted(filter(None, parameters))])
-
-
-def _normalised_parameter(found: re.Match[str]) -> str:
-    """Return a parameter with its value quoted, so that a ";" in it does not look like the next; empty for none."""
-    if found["name"] is None:
-        return ""
-    name = found["name"].lower()
-    value = found["token"] if found["quoted"] is None else _QUOTED_PAIR.sub(r"\1", found["quoted"])
-    return f"{name}={json.dumps(value.lower() if name == 'charset' else value)}"

@@ -10,10 +10,11 @@ from proxy.core import ranges
 from proxy.core.entity_tag import EntityTag
 from proxy.core.fields import Fields
 from proxy.core.message import Request, Response
-from proxy.core.minting import TagRules, Validator, kept_tag
+from proxy.core.minting import Validator
 from proxy.core.preconditions import Preconditions
 from proxy.core.ranges import ByteRange, Unsatisfiable
 from proxy.core.route import Route, TagOnWrite
+from proxy.core.tag_rules import TagRules, kept_tag
 
 NOT_MODIFIED_FIELDS = frozenset({"content-location", "date", "etag", "vary", "cache-control", "expires"})
 """What a 304 carries, if the 200 would have carried it (RFC 9110 §15.4.5)."""
@@ -34,8 +35,8 @@ class Statement(Enum):
 
 def tagged(response: Response, validator: Validator, rules: TagRules) -> Response:
     """Return the whole representation with the tag that is enforced, and with what we do about ranges."""
-    fields = response.fields.without(["etag"] if rules.canonical.exact else ["etag", "accept-ranges"])
-    if not rules.canonical.exact:
+    fields = response.fields.without(["etag"] if rules.exact else ["etag", "accept-ranges"])
+    if not rules.exact:
         # The tag names a set of byte sequences here; If-Range promises one (RFC 9110 §13.1.5).
         fields = fields.adding("Accept-Ranges", "none")
     elif "accept-ranges" not in fields:
@@ -45,7 +46,7 @@ def tagged(response: Response, validator: Validator, rules: TagRules) -> Respons
 
 def untagged(response: Response, rules: TagRules) -> Response:
     """Return the response without a tag that the rules do not keep."""
-    if kept_tag(response.fields, rules.upstream) is not None:
+    if kept_tag(response.fields, rules) is not None:
         return response
     return Response(response.status, response.fields.without(["etag"]), response.content)
 

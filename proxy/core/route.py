@@ -10,8 +10,8 @@ from enum import Enum
 from typing import Final
 
 from proxy.core import target as request_target
-from proxy.core.minting import TagRules
 from proxy.core.preconditions import Policy
+from proxy.core.tag_rules import TagRules
 from proxy.core.target import Target
 from proxy.core.template import Template, require_captured
 

@@ -10,10 +10,10 @@ from proxy.config.settings import OnStoreFailure
 from proxy.config.translate import route, route_name, settings, store
 from proxy.core.canonical import CanonicalJson
 from proxy.core.entity_tag import TOLERANT, Tolerated
-from proxy.core.minting import TagRules, UpstreamTag
 from proxy.core.preconditions import Absence, Policy, Require
 from proxy.core.route import Guard, Limits, LockRules, Query, Route, TagOnWrite, Timeouts, UnconditionalPost
 from proxy.core.store_address import MEMORY, parse_store
+from proxy.core.tag_rules import TagRules, UpstreamTag
 from proxy.core.template import Template
 
 PATH = "/a/{id}"

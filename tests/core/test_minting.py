@@ -11,7 +11,8 @@ from proxy.core.canonical import AsSent, CanonicalJson
 from proxy.core.entity_tag import EntityTag
 from proxy.core.fields import Fields
 from proxy.core.message import Response
-from proxy.core.minting import PUBLIC_SECRET, Minter, Provenance, TagRules, UpstreamTag, Validator, kept_tag
+from proxy.core.minting import PUBLIC_SECRET, Minter, Provenance, Validator
+from proxy.core.tag_rules import TagRules, UpstreamTag, kept_tag
 
 SECRET = "a secret of the tests"
 REPLACE = TagRules(upstream=UpstreamTag.REPLACE)
@@ -191,9 +192,9 @@ WEAK = EntityTag("v", weak=True)
 def test_kept_tag(lines: list[str], auto: EntityTag | None, keep: EntityTag | None) -> None:
     """AUTO keeps one well-formed strong tag, KEEP one well-formed tag, REPLACE none."""
     sent = Fields(("ETag", line) for line in lines)
-    assert kept_tag(sent, UpstreamTag.AUTO) == auto
-    assert kept_tag(sent, UpstreamTag.KEEP) == keep
-    assert kept_tag(sent, UpstreamTag.REPLACE) is None
+    assert kept_tag(sent, TagRules(upstream=UpstreamTag.AUTO)) == auto
+    assert kept_tag(sent, TagRules(upstream=UpstreamTag.KEEP)) == keep
+    assert kept_tag(sent, TagRules(upstream=UpstreamTag.REPLACE)) is None
 
 
 @pytest.mark.parametrize(
@@ -261,9 +262,9 @@ def test_a_changed_tag_is_not_ours(position: int) -> None:
 @pytest.mark.parametrize(
     ("opaque", "expected"),
     [
-        (MINTED.opaque[:-4], Provenance.ELSEWHERE),
+        (MINTED.opaque[:-4], Provenance.UNKNOWN),
         (MINTED.opaque[:-8], Provenance.UNKNOWN),
-        (MINTED.opaque + "AAAA", Provenance.ELSEWHERE),
+        (MINTED.opaque + "AAAA", Provenance.UNKNOWN),
         (MINTED.opaque[:-1], Provenance.UNKNOWN),
         (f"{MINTED.opaque}-gzip", Provenance.UNKNOWN),
         ("", Provenance.UNKNOWN),

@@ -5,10 +5,11 @@ import pytest
 from proxy.core.entity_tag import EntityTag
 from proxy.core.fields import Fields
 from proxy.core.message import Request, Response
-from proxy.core.minting import TagRules, UpstreamTag, Validator
+from proxy.core.minting import Validator
 from proxy.core.preconditions import Preconditions
 from proxy.core.presenting import Statement, ranged, statement, tagged, untagged, written
 from proxy.core.route import Route, TagOnWrite
+from proxy.core.tag_rules import TagRules, UpstreamTag
 from proxy.core.target import parse
 from proxy.core.template import Template
 

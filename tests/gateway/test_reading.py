@@ -8,9 +8,9 @@ import pytest
 
 from proxy.core import entity_tag
 from proxy.core.canonical import CanonicalJson
-from proxy.core.minting import TagRules, UpstreamTag
 from proxy.core.preconditions import Policy, Require
 from proxy.core.route import Guard, Limits, Route, Routes, TagOnWrite, UnconditionalPost, Unmatched
+from proxy.core.tag_rules import TagRules, UpstreamTag
 from proxy.core.template import Template
 from proxy.core.verdict import NotModified, Perform, PreconditionFailed, Reason
 from proxy.errors import Outcome, OutcomeUnknown, Unanswered
@@ -85,7 +85,7 @@ async def test_a_representation_gets_the_tag_of_its_content() -> None:
 
 async def test_not_modified_carries_what_the_standard_lists() -> None:
     """RFC 9110 §15.4.5: Cache-Control, Content-Location, Date, ETag, Expires, Vary, and nothing else."""
-    rig = showing(("Cache-Control", "no-cache"), ("Vary", "Accept"), ("X-Theirs", "1"), ("Content-Length", "10"))
+    rig = showing(("Cache-Control", "no-cache"), ("Vary", "Origin"), ("X-Theirs", "1"), ("Content-Length", "10"))
     answer = await rig.get("/wiki/1", ("If-None-Match", f'"x", W/{rig.tag(CONTENT)}'))
     assert isinstance(answer.verdict, NotModified)
     assert answer.response is not None
@@ -239,7 +239,7 @@ SHOWN = (
     ("Date", LATER),
     ("Last-Modified", DATE),
     ("Cache-Control", "max-age=1"),
-    ("Vary", "Accept"),
+    ("Vary", "Origin"),
     ("X-Theirs", "1"),
 )
 
@@ -273,7 +273,7 @@ async def test_a_trusted_tag_answers_304_by_itself(method: str) -> None:
     assert dict(answer.response.fields) == {
         "Date": LATER,
         "Cache-Control": "max-age=1",
-        "Vary": "Accept",
+        "Vary": "Origin",
         "ETag": rig.tag(CONTENT),
         "Age": "7",
     }

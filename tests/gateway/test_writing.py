@@ -14,10 +14,11 @@ from proxy.core.canonical import CanonicalJson
 from proxy.core.entity_tag import TOLERANT, EntityTag
 from proxy.core.fields import Fields
 from proxy.core.message import Request, Response
-from proxy.core.minting import Minter, TagRules, Validator
+from proxy.core.minting import Minter, Validator
 from proxy.core.moment import SOMETIME
 from proxy.core.preconditions import Absence, Policy, Require
 from proxy.core.route import Limits, LockRules, Route, Routes, TagOnWrite
+from proxy.core.tag_rules import TagRules
 from proxy.core.template import Template
 from proxy.core.verdict import Indeterminate, Perform, PreconditionFailed, PreconditionRequired, Reason
 from proxy.errors import (
