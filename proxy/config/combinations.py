@@ -107,6 +107,22 @@ def _ignored(section: RouteSection, at: KeyPath) -> Iterator[Mistake]:
         yield Mistake(path, message, rests_on=(path, canonical))
 
 
+def _tag_source(section: RouteSection, at: KeyPath) -> Iterator[Mistake]:
+    """Find what is not looked at where a tag has another source than content, or counts writes."""
+    source, aba, upstream = ((*at, "etag", key) for key in ("from", "aba", "upstream"))
+    if section.etag.upstream == "keep" and section.etag.source is not None:
+        yield Mistake(source, "tags are the origin's own where etag.upstream is keep", rests_on=(source, upstream))
+    if section.etag.upstream == "keep" and section.etag.aba == "detect":
+        yield Mistake(aba, "tags are the origin's own where etag.upstream is keep", rests_on=(aba, upstream))
+
+
+def _views(section: RouteSection, at: KeyPath) -> Iterator[Mistake]:
+    query, state = (*at, "query"), (*at, "state")
+    if section.query == "view" and section.state is not None:
+        message = "a view shows a part of what the path names, and state names another resource; take one of them"
+        yield Mistake(query, message, rests_on=(query, state))
+
+
 def _state(section: RouteSection, at: KeyPath) -> Iterator[Mistake]:
     path, template = (*at, "state"), (*at, "path")
     if section.state is None:
@@ -120,7 +136,14 @@ def _state(section: RouteSection, at: KeyPath) -> Iterator[Mistake]:
 def _unguarded(section: RouteSection, at: KeyPath) -> Iterator[Mistake]:
     """Find what does nothing where nothing is guarded."""
     guard = (*at, "guard")
-    for key, given in (("trust", section.trust > 0), ("fence", section.fence is not None)):
+    given_keys = (
+        ("trust", section.trust > 0),
+        ("fence", section.fence is not None),
+        ("already_applied", section.already_applied),
+        ("accept_tags", bool(section.accept_tags)),
+        ("select", bool(section.select.model_fields_set)),
+    )
+    for key, given in given_keys:
         path = (*at, key)
         if given and section.guard == "off":
             message = 'this does nothing where guard is "off"; leave it out, or guard the route'
@@ -132,6 +155,8 @@ _ROUTE_RULES: Final[tuple[Callable[[RouteSection, KeyPath], Iterator[Mistake]], 
     _read_lease,
     _settle_time,
     _ignored,
+    _tag_source,
+    _views,
     _state,
     _unguarded,
 )

@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from proxy.config.model import Document, EtagSection, LimitsSection, LockSection, RouteSection, TimeoutsSection
+from proxy.config.model import Document, RouteSection
+from proxy.config.route_model import EtagSection, LimitsSection, LockSection, SelectSection, TimeoutsSection
 from proxy.config.settings import OnStoreFailure, Settings, TlsFiles
 from proxy.core.canonical import AsSent, CanonicalJson
 from proxy.core.preconditions import Absence, Policy, Require
@@ -20,6 +21,7 @@ from proxy.core.route import (
     Query,
     Route,
     Routes,
+    SelectRules,
     TagOnWrite,
     Timeouts,
     UnconditionalPost,
@@ -27,7 +29,7 @@ from proxy.core.route import (
     shortest_write_lease,
 )
 from proxy.core.store_address import StoreAddress
-from proxy.core.tag_rules import TagRules, UpstreamTag
+from proxy.core.tag_rules import Aba, TagRules, UpstreamTag
 
 _ABSENCES: Final = {
     None: Absence.BY_METHOD,
@@ -90,6 +92,8 @@ def route(section: RouteSection) -> Route:
         unconditional_post=UnconditionalPost(section.unconditional_post),
         trust=section.trust,
         fence=section.fence,
+        select=SelectRules(section.select.accept, _selecting(section.select)),
+        already_applied=section.already_applied,
     )
 
 
@@ -114,7 +118,11 @@ def timeouts(section: TimeoutsSection) -> Timeouts:
 
 def _rules(section: EtagSection) -> TagRules:
     canonical = CanonicalJson(section.ignore) if section.canonical == "json" else AsSent()
-    return TagRules(canonical, UpstreamTag(section.upstream))
+    return TagRules(canonical, UpstreamTag(section.upstream), section.source, Aba(section.aba))
+
+
+def _selecting(section: SelectSection) -> frozenset[str] | None:
+    return None if section.fields is None else frozenset(section.fields)
 
 
 def _limits(section: LimitsSection) -> Limits:

@@ -13,7 +13,8 @@ from pydantic_core import ErrorDetails
 from proxy.config.environment import SECRETS, VARIABLES, refers
 from proxy.config.mistakes import KeyPath, quoted
 from proxy.config.model import SECTIONS
-from proxy.config.scalars import TEXT_EXPECTED
+from proxy.config.notation import TEXT_EXPECTED
+from proxy.config.section import keys
 from proxy.config.yaml_source import Misread
 
 _BARE_REFERENCE: Final = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
@@ -46,7 +47,7 @@ def sentence(error: ErrorDetails, written: str | None) -> str:
 
 
 def _keys(path: KeyPath) -> Iterable[str]:
-    return SECTIONS[tuple(part for part in path if isinstance(part, str))].model_fields
+    return keys(SECTIONS[tuple(part for part in path if isinstance(part, str))])
 
 
 def _elsewhere(path: KeyPath) -> str:
@@ -57,7 +58,7 @@ def _elsewhere(path: KeyPath) -> str:
 
 def _description(path: KeyPath) -> str | None:
     section = SECTIONS[tuple(part for part in path[:-1] if isinstance(part, str))]
-    return section.model_fields[str(path[-1])].description
+    return keys(section)[str(path[-1])].description
 
 
 def _found(value: object, written: str | None, path: KeyPath) -> str:

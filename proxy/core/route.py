@@ -25,6 +25,8 @@ class Guard(Enum):
     """Whether a route is guarded."""
 
     ENFORCE = "enforce"
+    REPORT = "report"
+    """All is decided as under `ENFORCE`, and nothing refused."""
     OFF = "off"
 
 
@@ -35,6 +37,8 @@ class Query(Enum):
     """Targets that differ in their query alone have one tag key."""
     IDENTITY = "identity"
     """The query is part of the tag key. Writers lock without it all the same."""
+    VIEW = "view"
+    """A query makes a view of the resource without it. The tag of a view names the state of the whole, too."""
 
 
 class TagOnWrite(Enum):
@@ -105,13 +109,25 @@ class LockRules:
 
 
 @dataclass(frozen=True, slots=True)
+class SelectRules:
+    """How a write asks for the current state.
+
+    `accept` takes the place of its own Accept where its tag names no variant. `fields`, in lower case, are those of its
+    fields that select a representation, besides its credentials; None means all.
+    """
+
+    accept: str | None = None
+    fields: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """The rules for the resources that a template names.
 
     `methods` None means every method; GET stands for HEAD too. `state` names the resource whose representation guards
     this one and whose lock its writers take; None means the target itself. `trust` is for how many seconds a remembered
     tag may answer 304 or 412 without the origin server being asked. `fence` names the field in which a write's fence is
-    forwarded; None means nowhere.
+    forwarded; None means nowhere. `already_applied`: a write that would change nothing is answered as done.
 
     Raised on construction when `state` uses a name that `template` does not capture: `ValueError`.
     """
@@ -132,6 +148,8 @@ class Route:
     unconditional_post: UnconditionalPost = UnconditionalPost.RELAY
     trust: float = 0.0
     fence: str | None = None
+    select: SelectRules = SelectRules()
+    already_applied: bool = False
 
     def __post_init__(self) -> None:
         if self.state is not None:
@@ -155,8 +173,8 @@ class Match:
     """A request's target under its route. `captures` are in raw spelling.
 
     `state_target` is what is selected to learn the current state: the expanded `state`, which has no query, else the
-    request's own target, query included. `lock_key` is the name under which its writers exclude each other; the query
-    is never part of it (I5).
+    request's own target, with its query unless that makes a view. `lock_key` is the name under which its writers
+    exclude each other; the query is never part of it (I5).
     """
 
     route: Route
@@ -171,7 +189,14 @@ class Match:
 
     def _state_target(self) -> Target:
         state = self.route.state
-        return self.target if state is None else request_target.parse(state.expand(self.captures), None)
+        if state is not None:
+            return request_target.parse(state.expand(self.captures), None)
+        return self.target.without_query() if self.is_view else self.target
+
+    @property
+    def is_view(self) -> bool:
+        """Tell whether the target is a view of a resource, and not all of it."""
+        return self.route.query is Query.VIEW and bool(self.target.query)
 
     @property
     def tag_key(self) -> str:

@@ -66,6 +66,10 @@ class Target:
     path: str
     query: str | None
 
+    def without_query(self) -> "Target":
+        """Return the target with its path alone."""
+        return Target(self.path, self.path, None)
+
     @property
     def asterisk(self) -> bool:
         """Tell whether this is the asterisk-form: the server as a whole, no resource (RFC 9112 §3.2.4)."""

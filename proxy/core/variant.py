@@ -56,8 +56,10 @@ def parse(text: str) -> Variant | None:
     """Read what `str` wrote; None where it is nothing of that kind."""
     written, at, language = text.partition("@")
     accepted = media_type.acceptable(unquote(written, "latin-1")) if written else None
+    if not text or (at and _LANGUAGE.fullmatch(language) is None):
+        return None
     variant = Variant(accepted, language if at else None)
-    return variant if str(variant) == text and text else None
+    return variant if str(variant) == text else None
 
 
 def _language(fields: Fields) -> str | None:

@@ -74,7 +74,7 @@ def test_five_mistakes_are_told_at_once_with_line_and_column() -> None:
         ),
         (
             "f.yaml:7:12: routes[0].guard: found false, which is how YAML reads a bare off; "
-            "expected 'enforce' or 'off'; write \"off\" in quotes"
+            "expected 'enforce', 'report' or 'off'; write \"off\" in quotes"
         ),
         (
             "f.yaml:10:14: routes[0].lock.write: found 30s; expected at least 45s "

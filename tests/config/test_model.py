@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from proxy.config import load, yaml_source
-from proxy.config.model import SECTIONS, Document, Section
+from proxy.config.model import SECTIONS, Document
+from proxy.config.section import Section, keys
 from proxy.core.route import Route, Unmatched
 from proxy.core.template import Template
 
@@ -16,7 +17,7 @@ CONFIG = Path(__file__).parents[2] / "config"
 FULL = CONFIG / "routes.full.yaml"
 FIRST_LINE = "# yaml-language-server: $schema=schema.json"
 
-KEYS = [(path, key) for path, section in SECTIONS.items() for key in section.model_fields]
+KEYS = [(path, key) for path, section in SECTIONS.items() for key in keys(section)]
 
 
 def shown() -> Iterator[tuple[tuple[str, ...], str, Any, str]]:
@@ -35,7 +36,7 @@ def shown() -> Iterator[tuple[tuple[str, ...], str, Any, str]]:
 
 def described(path: tuple[str, ...], key: str) -> str:
     """Return what the model says about a key."""
-    return SECTIONS[path].model_fields[key].description or ""
+    return keys(SECTIONS[path])[key].description or ""
 
 
 def test_the_full_file_shows_every_key_once() -> None:
@@ -43,7 +44,7 @@ def test_the_full_file_shows_every_key_once() -> None:
     found = [(path, key) for path, key, _, _ in shown()]
     assert sorted(found) == sorted(KEYS)
     for section in SECTIONS:
-        assert [key for path, key in found if path == section] == list(SECTIONS[section].model_fields)
+        assert [key for path, key in found if path == section] == list(keys(SECTIONS[section]))
 
 
 def test_the_full_file_says_why_of_every_key() -> None:
@@ -64,10 +65,10 @@ def test_the_full_file_shows_every_default() -> None:
 
 def different(values: Any, section: type[Section]) -> set[str]:
     """Return the keys whose value is not the default, mappings apart, which are compared member by member."""
-    defaults = {key: field.default for key, field in section.model_fields.items()}
+    defaults = {key: field.default for key, field in keys(section).items()}
     found = set()
     for key, value in values.items():
-        annotation = section.model_fields[key].annotation
+        annotation = keys(section)[key].annotation
         if isinstance(annotation, type) and issubclass(annotation, Section):
             found |= different(value, annotation)
         elif value != defaults[key]:

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from proxy.config.environment import SECRETS, VARIABLES
-from proxy.config.model import SECTIONS, Section
+from proxy.config.model import SECTIONS
 from proxy.config.reference import BEGIN, END, table
+from proxy.config.section import Section, keys
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [document for document in (ROOT / "docs" / "configuration.md", ROOT / "README.md") if document.exists()]
@@ -27,7 +28,7 @@ def test_every_key_has_its_row() -> None:
     expected = []
     for path, section in SECTIONS.items():
         prefix = ".".join((*path, "")).removeprefix("routes.")
-        for key, field in section.model_fields.items():
+        for key, field in keys(section).items():
             if not (isinstance(field.annotation, type) and issubclass(field.annotation, Section)):
                 expected.append((prefix + key, field.description))
     assert sorted(rows) == sorted(expected)
@@ -50,7 +51,7 @@ def test_every_variable_is_named() -> None:
         "| `workers` | number | `1` |",
         "| `tls` | mapping or `null` | `null` |",
         "| `routes` | list of routes | `[]` |",
-        '| `guard` | `enforce`, `"off"` | `enforce` |',
+        '| `guard` | `enforce`, `report`, `"off"` | `enforce` |',
         "| `methods` | list of methods or `null` | `null` |",
         "| `absent_status` | `412`, `404`, `forward` or `null` | `null` |",
         "| `timeouts.select` | duration | `5s` |",

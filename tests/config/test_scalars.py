@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from proxy.config import scalars
-from proxy.config.scalars import TEXT_EXPECTED
+from proxy.config import route_scalars, scalars
+from proxy.config.notation import TEXT_EXPECTED
 from proxy.core.address import Origin, TcpAddress, UnixAddress
 from proxy.core.store_address import MEMORY, StoreAddress, Topology
 from proxy.core.template import Template
@@ -18,18 +18,18 @@ TEXT_TYPES = {
     "admin": scalars.Admin,
     "upstream": scalars.Upstream,
     "store": scalars.Store,
-    "path": scalars.PathTemplate,
-    "name": scalars.Name,
-    "method": scalars.Method,
-    "pointer": scalars.Pointer,
+    "path": route_scalars.PathTemplate,
+    "name": route_scalars.Name,
+    "method": route_scalars.Method,
+    "pointer": route_scalars.Pointer,
     "peer": scalars.Peer,
     "file": scalars.File,
-    "fence": scalars.FenceField,
+    "fence": route_scalars.FenceField,
 }
 QUANTITIES = {
     "duration": scalars.Duration,
     "timeout": scalars.Timeout,
-    "trust": scalars.Trust,
+    "trust": route_scalars.Trust,
     "size": scalars.Size,
 }
 
@@ -153,7 +153,7 @@ def test_a_duration_may_be_zero_and_a_timeout_not() -> None:
 
 def test_trust_lasts_an_hour_at_most() -> None:
     """None at all is the default; what is remembered for longer is no current state."""
-    assert [read(scalars.Trust, text) for text in ("0s", "1h")] == [0, 3600]
+    assert [read(route_scalars.Trust, text) for text in ("0s", "1h")] == [0, 3600]
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_trust_lasts_an_hour_at_most() -> None:
 )
 def test_a_fence_takes_no_other_field_s_place(name: str) -> None:
     """What frames, routes, authorizes or conditions a request is not overwritten, in any spelling of its name."""
-    assert fault(scalars.FenceField, name) == (
+    assert fault(route_scalars.FenceField, name) == (
         "value_error",
         "this field has a meaning of its own; take another, such as Fencing-Token",
     )

@@ -11,10 +11,21 @@ from proxy.config.translate import route, route_name, settings, store
 from proxy.core.canonical import CanonicalJson
 from proxy.core.entity_tag import TOLERANT, Tolerated
 from proxy.core.preconditions import Absence, Policy, Require
-from proxy.core.route import Guard, Limits, LockRules, Query, Route, TagOnWrite, Timeouts, UnconditionalPost
+from proxy.core.route import (
+    Guard,
+    Limits,
+    LockRules,
+    Query,
+    Route,
+    SelectRules,
+    TagOnWrite,
+    Timeouts,
+    UnconditionalPost,
+)
 from proxy.core.store_address import MEMORY, parse_store
-from proxy.core.tag_rules import TagRules, UpstreamTag
+from proxy.core.tag_rules import Aba, TagRules, UpstreamTag
 from proxy.core.template import Template
+from proxy.core.version import FieldVersion, MemberVersion
 
 PATH = "/a/{id}"
 
@@ -49,6 +60,12 @@ def test_defaults_are_those_of_the_core() -> None:
         ({"etag": {"upstream": "replace"}}, "rules", TagRules(upstream=UpstreamTag.REPLACE)),
         ({"accept_tags": "tolerant"}, "policy", Policy(tolerated=TOLERANT)),
         ({"accept_tags": ("weak",)}, "policy", Policy(tolerated=frozenset({Tolerated.WEAK}))),
+        ({"etag": {"from": "/v"}}, "rules", TagRules(version=MemberVersion("/v"))),
+        ({"etag": {"from": "Last-Modified"}}, "rules", TagRules(version=FieldVersion("Last-Modified"))),
+        ({"etag": {"aba": "detect"}}, "rules", TagRules(aba=Aba.DETECT)),
+        ({"already_applied": True}, "already_applied", True),
+        ({"select": {"accept": "a/b"}}, "select", SelectRules(accept="a/b")),
+        ({"select": {"fields": ("X-Tenant",)}}, "select", SelectRules(fields=frozenset({"x-tenant"}))),
         ({"etag_on_write": "never"}, "etag_on_write", TagOnWrite.NEVER),
         ({"etag_on_write": "always"}, "etag_on_write", TagOnWrite.ALWAYS),
         ({"limits": {"content": "1KiB", "mint": "2B"}}, "limits", Limits(content=1024, mint=2)),

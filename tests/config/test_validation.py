@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from proxy.config.mistakes import KeyPath, Position
 from proxy.config.model import SECTIONS, Document
+from proxy.config.section import keys
 from proxy.config.validation import validate
 from proxy.config.yaml_source import Misread, Spot, Value
 
@@ -103,7 +104,7 @@ def test_routes_of_another_kind_are_a_mistake(routes: Value) -> None:
     assert len(validated.mistakes) == 1
 
 
-KEYS = sorted({key for section in SECTIONS.values() for key in section.model_fields} | {"unknown"})
+KEYS = sorted({key for section in SECTIONS.values() for key in keys(section)} | {"unknown"})
 SCALARS = st.one_of(
     st.none(),
     st.booleans(),

@@ -11,8 +11,10 @@ from proxy.core.canonical import AsSent, CanonicalJson
 from proxy.core.entity_tag import EntityTag
 from proxy.core.fields import Fields
 from proxy.core.message import Response
-from proxy.core.minting import PUBLIC_SECRET, Minter, Provenance, Validator
-from proxy.core.tag_rules import TagRules, UpstreamTag, kept_tag
+from proxy.core.minting import PUBLIC_SECRET, Minter, Provenance, Validator, of_whole
+from proxy.core.tag_rules import Aba, TagRules, UpstreamTag, kept_tag
+from proxy.core.variant import Variant
+from proxy.core.version import MemberVersion
 
 SECRET = "a secret of the tests"
 REPLACE = TagRules(upstream=UpstreamTag.REPLACE)
@@ -295,3 +297,66 @@ def test_derived_keys() -> None:
     assert one == Minter(SECRET).derived(b"a")
     assert len({one, Minter(SECRET).derived(b"b"), Minter("another").derived(b"a"), Minter("").derived(b"a")}) == 4
     assert len(one) == 32
+
+
+VARYING = ("Vary", "Accept")
+JSON_TYPE = ("Content-Type", "application/json")
+
+
+def varied(content: bytes, kind: str = "application/json") -> Response:
+    """Return an answer that says that there are others."""
+    return Response(200, Fields([("Content-Type", kind), VARYING]), content)
+
+
+def test_a_tag_names_its_variant_where_there_are_others() -> None:
+    """Behind the 32 characters that all tags have, readable."""
+    minter = Minter(SECRET)
+    tag = minter.mint("/a", varied(b"1"), TagRules()).tag
+    assert (tag.opaque[32:], minter.variant("/a", tag)) == (".application/json", Variant("application/json"))
+    assert minter.provenance("/a", tag) is Provenance.RESOURCE
+    plain = minter.mint("/a", Response(200, Fields([JSON_TYPE]), b"1"), TagRules()).tag
+    assert (len(plain.opaque), minter.variant("/a", plain)) == (32, None)
+
+
+@pytest.mark.parametrize("key", ["/b", ""])
+def test_a_variant_is_believed_only_of_this_resources_tags(key: str) -> None:
+    """What another resource's tag names is not asked for here."""
+    minter = Minter(SECRET)
+    assert minter.variant(key, minter.mint("/a", varied(b"1"), TagRules()).tag) is None
+
+
+def test_nobody_else_can_name_a_variant() -> None:
+    """The marks cover it, so a client cannot make the proxy ask for what it likes."""
+    minter = Minter(SECRET)
+    tag = minter.mint("/a", varied(b"1"), TagRules()).tag
+    forged = EntityTag(tag.opaque.replace("json", "xml"))
+    assert (minter.variant("/a", forged), minter.provenance("/a", forged)) == (None, Provenance.UNKNOWN)
+
+
+def test_the_number_of_the_last_write_makes_another_tag() -> None:
+    """Of one content, where writes are counted."""
+    minter, rules = Minter(SECRET), TagRules(aba=Aba.DETECT)
+    tags = {minter.mint("/a", varied(b"1"), rules, writes).tag for writes in (None, 1, 2, 2)}
+    assert len(tags) == 3
+
+
+def test_a_version_stands_for_the_content() -> None:
+    """Content that differs elsewhere is the same state; without a version the content speaks, and is none."""
+    minter, rules = Minter(SECRET), TagRules(version=MemberVersion("/v"))
+
+    def tag(content: bytes) -> EntityTag:
+        return minter.mint("/a", varied(content), rules).tag
+
+    assert tag(b'{"v": 1, "x": 1}') == tag(b'{"x": 2, "v": 1}')
+    assert len({tag(b'{"v": 1}'), tag(b'{"v": 2}'), tag(b"1"), tag(b"2"), tag(b'"1"')}) == 5
+
+
+def test_a_view_names_the_whole() -> None:
+    """Its tag begins as the whole's, changes with the whole and with what the view shows, and is told from it."""
+    minter = Minter(SECRET)
+    wholes = [minter.mint("/a", varied(content), TagRules()) for content in (b"1", b"2")]
+    views = [minter.view(whole, varied(content)).tag for whole in wholes for content in (b"x", b"y")]
+    assert len({whole.tag for whole in wholes} | set(views)) == 6
+    assert [of_whole(tag) for tag in views] == [wholes[0].tag, wholes[0].tag, wholes[1].tag, wholes[1].tag]
+    assert {minter.provenance("/a", tag) for tag in views} == {Provenance.RESOURCE}
+    assert of_whole(wholes[0].tag) == wholes[0].tag

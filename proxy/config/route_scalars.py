@@ -1,0 +1,183 @@
+"""The types of single values in a route: from the text in the file to what it means, and what is expected in words.
+
+What lives here: one annotated type a notation. What must not: keys, defaults, and what values mean together.
+"""
+
+from re import compile as regex
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
+
+from proxy.config import units
+from proxy.config.notation import quantity_of, shown_as, text_of
+from proxy.core.admission import acted_on
+from proxy.core.canonical import CanonicalJson
+from proxy.core.entity_tag import STRICT, TOLERANT, Tolerated
+from proxy.core.forwarding import FENCING_TOKEN, TARGET_OVERRIDES, is_token, read_as
+from proxy.core.media_type import acceptable
+from proxy.core.selecting import NOT_SELECTING
+from proxy.core.template import Template
+from proxy.core.version import FieldVersion, MemberVersion, Version
+
+CONTENT: Final = "content"
+"""The source of a tag that is the content itself."""
+
+RESERVED_NAMES: Final = frozenset({"unmatched"})
+"""Names that logs and metrics use for what no route of the configuration matches."""
+
+_METHOD: Final = regex(r"[A-Z][A-Z0-9_-]*")
+_NAME: Final = regex(r"[!-~]+(?: [!-~]+)*")
+_TAG_FORMS: Final = tuple(form.value for form in Tolerated)
+_UNSERVED: Final = frozenset({"CONNECT", "TRACE"})
+
+
+def _template(text: str) -> Template:
+    try:
+        return Template.parse(text)
+    except ValueError as fault:
+        raise ValueError(str(fault).removeprefix(f"path template {text!r}: ")) from None
+
+
+def _name(text: str) -> str:
+    if _NAME.fullmatch(text) is None:
+        raise ValueError("expected a name of printable ASCII")
+    if text in RESERVED_NAMES:
+        raise ValueError("this name stands for what no route matches; take another")
+    return text
+
+
+def _method(text: str) -> str:
+    if text in _UNSERVED:
+        raise ValueError(f"{text} is never served (405)")
+    if _METHOD.fullmatch(text) is None:
+        raise ValueError("expected a method in upper case, such as PUT")
+    return text
+
+
+def _some(methods: tuple[str, ...]) -> tuple[str, ...]:
+    if not methods:
+        raise ValueError("expected at least one method; leave the key out for all of them")
+    return methods
+
+
+def _pointer(text: str) -> str:
+    try:
+        CanonicalJson((text,))
+    except ValueError as fault:
+        raise ValueError(str(fault).replace(f"JSON Pointer {text!r}", "it")) from None
+    return text
+
+
+def _tag_forms(value: object) -> frozenset[Tolerated]:
+    """Return what is tolerated: by a word for none or all of it, or by the name of each."""
+    named = {"strict": STRICT, "tolerant": TOLERANT}.get(value) if isinstance(value, str) else None
+    listed = set(value) if isinstance(value, tuple) and all(isinstance(each, str) for each in value) else None
+    if named is None and (listed is None or not listed <= set(_TAG_FORMS)):
+        raise ValueError(f"expected 'strict', 'tolerant', or a list of some of {', '.join(_TAG_FORMS)}")
+    return frozenset(map(Tolerated, listed or ())) if named is None else named
+
+
+def _source(text: str) -> Version | None:
+    if text == CONTENT:
+        return None
+    if text.startswith("/"):
+        return _member(text)
+    if not is_token(text):
+        raise ValueError(f"expected {CONTENT}, a JSON Pointer such as /version, or a field such as Last-Modified")
+    return FieldVersion(text)
+
+
+def _member(text: str) -> Version:
+    try:
+        return MemberVersion(text)
+    except ValueError as fault:
+        raise ValueError(str(fault).replace(f"JSON Pointer {text!r}", "it")) from None
+
+
+def _media_type(text: str) -> str:
+    if "," in text or acceptable(text) is None:
+        raise ValueError("expected one media type such as application/json")
+    return text
+
+
+def _selecting(text: str) -> str:
+    if not is_token(text):
+        raise ValueError("expected the name of a field such as X-Tenant")
+    if text.lower() in NOT_SELECTING:
+        raise ValueError("this field is never part of a selection")
+    return text.lower()
+
+
+def _fence(text: str) -> str:
+    """Return a field name. The proxy writes that field, so no other part of the request may be told in it."""
+    meant = read_as(text.lower())
+    if not is_token(text):
+        raise ValueError("expected the name of a field such as Fencing-Token")
+    if text.lower() != FENCING_TOKEN and (acted_on(meant) or meant in TARGET_OVERRIDES):
+        raise ValueError("this field has a meaning of its own; take another, such as Fencing-Token")
+    return text
+
+
+PathTemplate = Annotated[
+    Template,
+    text_of("a path template such as /wiki/{id}", _template),
+    shown_as("path template", "/wiki/{id}", "/.*"),
+]
+Name = Annotated[
+    str,
+    text_of("a name", _name),
+    shown_as("name", "wiki", _NAME.pattern),
+]
+Method = Annotated[
+    str,
+    text_of("a method such as PUT", _method),
+    shown_as("method", "PUT", _METHOD.pattern),
+]
+Methods = Annotated[
+    tuple[Method, ...],
+    AfterValidator(_some),
+    Field(json_schema_extra={"minItems": 1}),
+]
+Pointer = Annotated[
+    str,
+    text_of("a JSON Pointer such as /updated_at", _pointer),
+    shown_as("JSON Pointer", "/updated_at", "/.+"),
+]
+AcceptTags = Annotated[
+    frozenset[Tolerated],
+    PlainValidator(_tag_forms),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "enum": ["strict", "tolerant"]},
+                {"type": "array", "items": {"type": "string", "enum": list(_TAG_FORMS), "title": "form"}},
+            ]
+        }
+    ),
+]
+TagSource = Annotated[
+    Version | None,
+    text_of("content, a JSON Pointer such as /version, or a field such as Last-Modified", _source),
+    shown_as("tag source", "content", ".+"),
+]
+MediaType = Annotated[
+    str,
+    text_of("a media type such as application/json", _media_type),
+    shown_as("media type", "application/json", "[!-~ ]+"),
+]
+SelectingField = Annotated[
+    str,
+    text_of("the name of a field such as X-Tenant", _selecting),
+    shown_as("field name", "X-Tenant", "[!-~]+"),
+]
+SelectingFields = Annotated[tuple[SelectingField, ...], Field()]
+Trust = Annotated[
+    float,
+    quantity_of(units.DURATION, units.within_an_hour),
+    shown_as("duration", "1s", units.DURATION_FORM.pattern),
+]
+FenceField = Annotated[
+    str,
+    text_of("the name of a field such as Fencing-Token", _fence),
+    shown_as("field name", "Fencing-Token", "[!-~]+"),
+]
