@@ -50,6 +50,11 @@ ROOM: Final = 256 * 1024
 _REQUESTS: Final = ("ifmatch_requests_total", "Requests that are over.", ("route", "method", "code", "verdict"))
 _DURATIONS: Final = ("ifmatch_request_duration_seconds", "From a request's head to its answer's end.", ("route",))
 _CONFLICTS: Final = ("ifmatch_conflicts_total", "Requests refused by their preconditions.", ("route", "reason"))
+_WOULD: Final = (
+    "ifmatch_would_refuse_total",
+    "Requests that a route let pass which only reports.",
+    ("route", "reason"),
+)
 _OUT_OF_BAND: Final = ("ifmatch_out_of_band_changes_total", "Changes that no write through the proxy made.")
 _WAITS: Final = ("ifmatch_lock_wait_seconds", "How long a write waited for its resource.")
 _AVAILABLE: Final = ("ifmatch_store_available", "Whether the store can be asked: 1 or 0.")
@@ -62,7 +67,10 @@ _DURATION_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 
 _WAIT_BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 _REFUSALS: Final = frozenset({"precondition-failed", "precondition-required"})
-_PERMITS: Final = frozenset({Reason.NO_CONDITIONS, Reason.HOLDS, Reason.UNMODIFIED, Reason.UNVERIFIABLE})
+_UNMADE: Final = _REFUSALS | {"failed"}
+_PERMITS: Final = frozenset(
+    {Reason.NO_CONDITIONS, Reason.HOLDS, Reason.UNMODIFIED, Reason.APPLIED, Reason.UNVERIFIABLE}
+)
 _REASONS: Final = tuple(reason.value for reason in Reason if reason not in _PERMITS)
 
 _FILES: Final = ("counter", "histogram", "gauge_livemin", "gauge_max")
@@ -89,6 +97,7 @@ class Metrics:
         self._requests = _Family(Counter(*_REQUESTS, registry=registry))
         self._durations = _Family(Histogram(*_DURATIONS, buckets=_DURATION_BUCKETS, registry=registry))
         self._conflicts = _Family(Counter(*_CONFLICTS, registry=registry))
+        self._would = _Family(Counter(*_WOULD, registry=registry))
         self._out_of_band = Counter(*_OUT_OF_BAND, registry=registry)
         self._waits = Histogram(*_WAITS, buckets=_WAIT_BUCKETS, registry=registry)
         self._available = Gauge(*_AVAILABLE, multiprocess_mode="livemin", registry=registry)
@@ -107,7 +116,9 @@ class Metrics:
         self._requests.of(route, method if method in METHODS else OTHER, facts.get("status"), verdict).inc()
         _observe(self._durations.of(route), facts.get("duration_ms"))
         _observe(self._waits, facts.get("wait_ms"))
-        if verdict in _REFUSALS:
+        if facts.get("report") and verdict in _UNMADE:
+            self._would.of(route, facts.get("reason")).inc()
+        elif verdict in _REFUSALS:
             self._conflicts.of(route, facts.get("reason")).inc()
         if facts.get("outcome") == "unknown":
             self._unknown.of(route).inc()

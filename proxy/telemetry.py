@@ -14,14 +14,7 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import Final, TextIO
 
-from proxy.core.verdict import (
-    Indeterminate,
-    NotModified,
-    Perform,
-    PreconditionFailed,
-    PreconditionRequired,
-    Verdict,
-)
+from proxy.core.verdict import WORDS, Verdict
 from proxy.ports import Step
 
 _log = logging.getLogger(__name__)
@@ -60,14 +53,6 @@ _WAITING: Final = frozenset(
 """Steps spent waiting for the client, the lock or the origin server; all other time is the proxy's own."""
 
 _FORWARDING: Final = frozenset({Step.PERFORM, Step.RELAY})
-
-_VERDICTS: Final[dict[type[Verdict], str]] = {
-    Perform: "perform",
-    NotModified: "not-modified",
-    PreconditionFailed: "precondition-failed",
-    PreconditionRequired: "precondition-required",
-    Indeterminate: "indeterminate",
-}
 
 _PLAIN: Final = re.compile(r"[!#-\[\]-~]+")  # visible ASCII without the double quote and the backslash
 
@@ -119,7 +104,7 @@ class RequestJournal:
 
     def judged(self, verdict: Verdict) -> None:
         """Note what the preconditions came to."""
-        self.note(verdict=_VERDICTS[type(verdict)], reason=verdict.reason.value)
+        self.note(verdict=WORDS[type(verdict)], reason=verdict.reason.value)
 
     def spent(self, *steps: Step) -> float | None:
         """Return the seconds spent in these steps so far; None when none of them was entered."""

@@ -200,7 +200,7 @@ def _takes_all(first: RouteSection, second: RouteSection) -> bool:
 
     A route that is not guarded takes paths as spelled (`core.route.Route.covers`); other spellings pass it by.
     """
-    spelling: Callable[[Literal], str] = attrgetter("coarse" if first.guard == "enforce" else "fine")
+    spelling: Callable[[Literal], str] = attrgetter("fine" if first.guard == "off" else "coarse")
     return _methods_within(second.methods, first.methods) and _paths_within(second.path, first.path, spelling)
 
 

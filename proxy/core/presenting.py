@@ -15,6 +15,7 @@ from proxy.core.preconditions import Preconditions
 from proxy.core.ranges import ByteRange, Unsatisfiable
 from proxy.core.route import Route, TagOnWrite
 from proxy.core.tag_rules import TagRules, kept_tag
+from proxy.core.target import Target
 
 NOT_MODIFIED_FIELDS = frozenset({"content-location", "date", "etag", "vary", "cache-control", "expires"})
 """What a 304 carries, if the 200 would have carried it (RFC 9110 §15.4.5)."""
@@ -24,6 +25,9 @@ RANGE_UNAWARE = frozenset({"accept-ranges", "content-length", "content-digest", 
 
 CREATED, ACCEPTED = 201, 202
 
+NOTHING = Fields()
+"""The fields of an answer that has nothing to say."""
+
 
 class Statement(Enum):
     """What a successful write lets the proxy say about the new state."""
@@ -31,6 +35,8 @@ class Statement(Enum):
     NOTHING = "nothing"
     IF_VERBATIM = "if-verbatim"
     CURRENT = "current"
+    CREATED = "created"
+    """The tag of what the answer's Location names."""
 
 
 def tagged(response: Response, validator: Validator, rules: TagRules) -> Response:
@@ -57,6 +63,20 @@ def not_modified(whole: Response) -> Response:
     return Response(304, kept)
 
 
+def instead_of_problem(whole: Response, target: Target) -> Response:
+    """Return the 412 that shows a tagged 200, for a client that prefers it (RFC 8144 §3.2, RFC 7240 §4.2)."""
+    vary = whole.fields.get("vary")
+    fields = whole.fields.without(["accept-ranges", "cache-control", "expires", "age"])
+    for name, value in (
+        ("Cache-Control", "no-store"),
+        ("Content-Location", target.raw),
+        ("Preference-Applied", "return=representation"),
+        ("Vary", "Prefer" if vary is None else f"{vary}, Prefer"),
+    ):
+        fields = fields.replacing(name, value)
+    return Response(412, fields, whole.content)
+
+
 def ranged(request: Request, conditions: Preconditions, whole: Response, validator: Validator) -> Response:
     """Return the part of a tagged 200 that the request asks for; the whole where `Range` does not apply (§14.2).
 
@@ -74,11 +94,14 @@ def ranged(request: Request, conditions: Preconditions, whole: Response, validat
     return whole if part is None else _partial(whole, part)
 
 
-def statement(route: Route, method: str, status: int) -> Statement:
-    """Say what may be said about the state after a write that was answered with `status` (RFC 9110 §9.3.4, §15.3.2)."""
-    if not 200 <= status < 300 or status == ACCEPTED:  # noqa: PLR2004 - the successful statuses
+def statement(route: Route, method: str, response: Response) -> Statement:
+    """Say what may be said about the state after a write that was answered so (RFC 9110 §9.3.4, §15.3.2)."""
+    if not response.successful or response.status == ACCEPTED:
         return Statement.NOTHING
-    if route.etag_on_write is TagOnWrite.ALWAYS and _names_target(route, method, status):
+    always = route.etag_on_write is TagOnWrite.ALWAYS
+    if always and response.status == CREATED and "location" in response.fields:
+        return Statement.CREATED
+    if always and _names_target(route, method, response.status):
         return Statement.CURRENT
     if route.etag_on_write is TagOnWrite.VERBATIM and method == "PUT" and route.state is None:
         return Statement.IF_VERBATIM

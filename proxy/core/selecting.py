@@ -6,9 +6,12 @@ Nothing here is sent; the received request stays as it is.
 from hashlib import blake2b
 
 from proxy.core.fields import Fields
+from proxy.core.forwarding import FORWARDED_PREFIX
 from proxy.core.message import Request
 from proxy.core.preconditions import CONDITIONAL_FIELDS
+from proxy.core.route import SelectRules
 from proxy.core.target import Target
+from proxy.core.variant import Variant
 
 CONTENT_FIELDS = frozenset(
     {
@@ -36,6 +39,16 @@ TRACING = frozenset({"baggage", "traceparent", "tracestate", "x-correlation-id",
 """Fields that differ from request to request and select nothing."""
 
 
+EVERYTHING = SelectRules()
+"""All fields select."""
+
+CREDENTIALS = frozenset({"authorization", "cookie"})
+"""Fields that say who asks: a selection on a writer's behalf always carries them."""
+
+_NEVER = frozenset({"cache-control", "forwarded", "user-agent", "via", "x-forwarded-for"})
+_ALWAYS = CREDENTIALS | frozenset({"accept", "accept-language", "forwarded", "host", "user-agent", "via"})
+
+
 def selection(request: Request, target: Target, *, revalidate: bool, fence_field: str | None = None) -> Request:
     """Return the GET of `target` with this client's credentials and selecting fields.
 
@@ -50,6 +63,22 @@ def selection(request: Request, target: Target, *, revalidate: bool, fence_field
     return Request("GET", target, fields)
 
 
+def on_behalf(request: Request, rules: SelectRules, variant: Variant | None) -> Request:
+    """Return a write with those fields alone that select, for the variant that its tag names if it names one."""
+    fields = request.fields if rules.fields is None else _chosen(request.fields, rules.fields)
+    if variant is not None:
+        fields = variant.asked_in(fields)
+    elif rules.accept is not None:
+        fields = fields.replacing("Accept", rules.accept)
+    return request.with_fields(fields)
+
+
+def prefers_representation(request: Request) -> bool:
+    """Tell whether the client would have the current representation in a refusal (RFC 8144 §3.2, RFC 7240 §2)."""
+    preferences = (request.fields.get("prefer") or "").lower().split(",")
+    return any(_unquoted(each.partition(";")[0]) == "return=representation" for each in preferences)
+
+
 def fenced(request: Request, fence_field: str | None, fence: int) -> Request:
     """Return the request with the fence of the lease under which it is made, where the route names a field for it."""
     return request if fence_field is None else request.with_fields(request.fields.replacing(fence_field, str(fence)))
@@ -61,10 +90,10 @@ def hurried(request: Request) -> bool:
     return not {"no-cache", "max-age=0", "no-store"}.isdisjoint(directives)
 
 
-def selector(request: Request) -> bytes:
+def selector(request: Request, rules: SelectRules = EVERYTHING) -> bytes:
     """Return what must be equal for one selection to speak for another: target, credentials, selecting fields (I2)."""
     digest = blake2b(request.target.raw.encode("latin-1"), digest_size=16)
-    for name, value in _selecting(request.fields):
+    for name, value in _selecting(request.fields, rules):
         digest.update(f"\n{name.lower()}: {value}".encode("latin-1"))
     return digest.digest()
 
@@ -78,6 +107,18 @@ def write(request: Request, *, fence_field: str | None = None) -> Request:
     return request.with_fields(request.fields.without(CONDITIONAL_FIELDS | fence))
 
 
-def _selecting(fields: Fields) -> Fields:
+def _selecting(fields: Fields, rules: SelectRules) -> Fields:
     """Return the fields of a selection that may change its answer. Whether a cache may answer is not among them."""
+    if rules.fields is not None:
+        return _chosen(fields, rules.fields).without(_NEVER - rules.fields)
     return fields.without(TRACING | {"cache-control"})
+
+
+def _chosen(fields: Fields, names: frozenset[str]) -> Fields:
+    """Return the lines of these names, and those that go along whatever selects."""
+    kept = names | _ALWAYS
+    return Fields(line for line in fields if line[0].lower() in kept or line[0].lower().startswith(FORWARDED_PREFIX))
+
+
+def _unquoted(preference: str) -> str:
+    return preference.replace('"', "").replace(" ", "").replace("\t", "")

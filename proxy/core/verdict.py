@@ -5,6 +5,7 @@ Verdicts decide; they carry no HTTP. `proxy.problems` turns a refusal into a sta
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Final
 
 from proxy.core.entity_tag import EntityTag
 
@@ -34,6 +35,8 @@ class Reason(Enum):
     """The client's copy is current (304)."""
     MISSING = "missing"
     """The route requires a precondition and none was sent."""
+    APPLIED = "applied"
+    """The state is what the request would make it: nothing is left to do (RFC 9110 §13.1.1)."""
     UNVERIFIABLE = "unverifiable"
     """The origin server's answer to the selection shows no state to compare with."""
 
@@ -75,6 +78,23 @@ class Indeterminate:
     reason: Reason
 
 
-Verdict = Perform | NotModified | PreconditionFailed | PreconditionRequired | Indeterminate
+@dataclass(frozen=True, slots=True)
+class AlreadyApplied:
+    """A write whose If-Match is false because it has been done before: answered as done, and not forwarded."""
+
+    reason: Reason
+
+
+Verdict = Perform | NotModified | PreconditionFailed | PreconditionRequired | Indeterminate | AlreadyApplied
+WORDS: Final[dict[type[Verdict], str]] = {
+    Perform: "perform",
+    NotModified: "not-modified",
+    PreconditionFailed: "precondition-failed",
+    PreconditionRequired: "precondition-required",
+    Indeterminate: "indeterminate",
+    AlreadyApplied: "already-applied",
+}
+"""What logs and answers call a verdict. Stable."""
+
 Refusal = PreconditionFailed | PreconditionRequired
 """The verdicts that may rest on a remembered selection (invariant I2)."""

@@ -6,6 +6,7 @@ Values only. `Selection` and `Write` are the gateway's own; they are here becaus
 from dataclasses import dataclass
 from enum import Enum
 
+from proxy.core import selecting
 from proxy.core.entity_tag import ANY
 from proxy.core.message import Request, Response
 from proxy.core.minting import Validator
@@ -14,7 +15,7 @@ from proxy.core.preconditions import Preconditions, Require
 from proxy.core.representation import Selected
 from proxy.core.route import Match
 from proxy.core.verdict import Verdict
-from proxy.errors import OutcomeUnknown, Unanswered
+from proxy.errors import Failure, OutcomeUnknown, Unanswered
 from proxy.ports import Journal, ReceivedContent, Reply
 
 
@@ -22,6 +23,7 @@ class Kind(Enum):
     """What is done with a request."""
 
     RELAY = "relay"
+    REPORT = "report"
     OBSERVE = "observe"
     GUARD = "guard"
     REJECT = "reject"
@@ -41,7 +43,8 @@ class Answer:
 
     `response` None: a refusal, to be told from `verdict`; `missing_status` is the status of a missing precondition.
     `rest`: the content is not in `response` but still arrives here; whoever writes it out closes it. `note`: why the
-    origin server's answer to a selection stands in for the answer to a request that was not forwarded.
+    origin server's answer to a selection stands in for the answer to a request that was not forwarded. `would` is what
+    would have been made of a request where the route only reports; None where it enforces.
     """
 
     verdict: Verdict | None
@@ -49,6 +52,7 @@ class Answer:
     rest: Reply | None = None
     missing_status: int = 428
     note: str | None = None
+    would: Verdict | Failure | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +78,13 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """An unsafe request on a guarded resource. `arrived` is when it was received whole."""
+    """An unsafe request on a guarded resource. `arrived` is when it was received whole.
+
+    `asks` is the same request with the fields from which its selections are made.
+    """
 
     request: Request
+    asks: Request
     content: ReceivedContent
     match: Match
     conditions: Preconditions
@@ -87,6 +95,16 @@ class Write:
     def depends_on_state(self) -> bool:
         """Tell whether it may go on only in some states of the resource."""
         return self.conditions.conditional or self.match.route.policy.require is not Require.NONE
+
+    @property
+    def wants_representation(self) -> bool:
+        """Tell whether a refusal shall show the current representation."""
+        return selecting.prefers_representation(self.request)
+
+    @property
+    def shown_at_once(self) -> bool:
+        """Tell whether a remembered state, without its content, is enough to refuse it."""
+        return not self.wants_representation and not self.match.route.already_applied
 
     @property
     def exclusive(self) -> bool:

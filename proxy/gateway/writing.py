@@ -10,16 +10,16 @@ from contextlib import ExitStack, asynccontextmanager
 from functools import partial
 from hashlib import blake2b
 
-from proxy.core import preconditions, presenting, selecting
+from proxy.core import presenting, selecting
 from proxy.core.entity_tag import EntityTag
 from proxy.core.message import Request, Response
 from proxy.core.minting import Validator
 from proxy.core.preconditions import Preconditions, Require
 from proxy.core.presenting import Statement
-from proxy.core.representation import Opaque, Representation
+from proxy.core.representation import Representation
 from proxy.core.route import Match
+from proxy.core.tag_rules import Aba
 from proxy.core.verdict import (
-    Indeterminate,
     Perform,
     PreconditionFailed,
     PreconditionRequired,
@@ -27,38 +27,34 @@ from proxy.core.verdict import (
     Refusal,
     Verdict,
 )
-from proxy.errors import Failure, NotSent, Outcome, StoreFailure, Unanswered, Unverifiable
+from proxy.errors import Failure, NotSent, Outcome, StoreFailure, Unanswered
+from proxy.gateway.creating import Creation
+from proxy.gateway.declining import DIGEST_SIZE, Declining
 from proxy.gateway.exchange import Answer, Plan, Selection, Write, matched, unknown
-from proxy.gateway.reading import Reading, remembered
 from proxy.ports import Budget, Journal, Lease, LeaseTerms, Purpose, ReceivedContent, Reply, Step
-
-DIGEST_SIZE = 32
-"""Bytes of the digest of received content (ports.ReceivedContent)."""
 
 INCONCLUSIVE = frozenset({502, 504})
 """What a gateway between us and the origin server says of a write that it lost sight of (RFC 9110 15.6.3, 15.6.5)."""
 
 
-class Gateway(Reading):
+class Gateway(Declining):
     """Decides about every request. Raised by every coroutine: `errors.Failure`."""
 
     async def guard(self, request: Request, content: ReceivedContent, plan: Plan, journal: Journal) -> Answer:
         """Let a write through only if its preconditions hold now, while nobody else writes (I1)."""
         match = matched(plan)
-        conditions = Preconditions.parse(request.fields, match.route.policy.tolerated)
-        write = Write(request, content, match, conditions, self._state.now(), journal)
-        refusal = self.require(write.match, conditions, journal)
-        if refusal is not None:
-            return _refused(write.match, refusal)
-        presumed = await self.presume(request, write.match, conditions, journal)
-        if presumed is not None:
-            return presumed
+        conditions = self.conditions(request, match)
+        asks = self.on_behalf(request, match, conditions)
+        write = Write(request, asks, content, match, conditions, self._state.now(), journal)
+        refused = self.foresee(request, plan, journal) or await self.foreknow(write)
+        if refused is not None:
+            return refused
         async with self.hold(write) as lease:
             if write.depends_on_state:
-                refusal = await self.reconsider(write, lease)
-                if refusal is not None:
-                    return _refused(write.match, refusal)
-                selection = await self.select(request, write.match, journal, under=lease)
+                refused = await self.reconsider(write, lease)
+                if refused is not None:
+                    return refused
+                selection = await self.select(asks, match, journal, under=lease)
                 verdict = self.evaluate(write, selection)
                 if not isinstance(verdict, Perform):
                     return await self.decline(write, verdict, selection)
@@ -69,7 +65,7 @@ class Gateway(Reading):
             await self.confirm(write, lease)
             response = await self.perform(write, forwarded, lease)
             tag = await self.settle(write, response, lease)
-            return Answer(verdict, presenting.written(response, tag, write.match.route.rules))
+            return Answer(verdict, presenting.written(response, tag, match.route.rules))
 
     def foresee(self, request: Request, plan: Plan, journal: Journal) -> Answer | None:
         """Return the refusal that the head of a write decides, so that its content need not be sent (RFC 9110 10.1.1).
@@ -77,8 +73,8 @@ class Gateway(Reading):
         Raised: `errors.MalformedPrecondition`.
         """
         match = matched(plan)
-        refusal = self.require(match, Preconditions.parse(request.fields, match.route.policy.tolerated), journal)
-        return None if refusal is None else _refused(match, refusal)
+        refusal = self.require(match, self.conditions(request, match), journal)
+        return None if refusal is None else Answer(refusal, None, missing_status=match.route.missing_status)
 
     def require(self, match: Match, conditions: Preconditions, journal: Journal) -> Refusal | None:
         """Refuse what lacks the precondition that the route requires whatever the state (428)."""
@@ -86,6 +82,12 @@ class Gateway(Reading):
             if match.route.policy.require is Require.ALWAYS and not conditions.guarding:
                 return PreconditionRequired(Reason.MISSING, None)
             return None
+
+    async def foreknow(self, write: Write) -> Answer | None:
+        """Refuse by what is remembered and trusted, where that says enough."""
+        if not write.shown_at_once:
+            return None
+        return await self.presume(write.asks, write.match, write.conditions, write.journal)
 
     @asynccontextmanager
     async def hold(self, write: Write) -> AsyncIterator[Lease]:
@@ -99,47 +101,38 @@ class Gateway(Reading):
                 waiting.close()
                 yield lease
 
-    async def reconsider(self, write: Write, lease: Lease) -> Refusal | None:
+    async def reconsider(self, write: Write, lease: Lease) -> Answer | None:
         """Refuse by a selection that began after the request arrived, if one is remembered. It never permits (I2).
 
         Who held the resource meanwhile may have left one; nobody else can have.
         """
-        known = await self.recall(write.request, write.match, write.journal) if lease.waited else None
+        if not lease.waited or not write.shown_at_once:
+            return None
+        known = await self.recall(write.asks, write.match, write.journal)
         if known is None or not known.began.after(write.arrived):
             return None
-        verdict = self._evaluated(write, known.current)
-        return verdict if isinstance(verdict, (PreconditionFailed, PreconditionRequired)) else None
+        verdict = self.judge_by(write.request.method, write.match, write.conditions, known.current)
+        refused = isinstance(verdict, (PreconditionFailed, PreconditionRequired))
+        return Answer(verdict, None, missing_status=write.match.route.missing_status) if refused else None
 
     def evaluate(self, write: Write, selection: Selection) -> Verdict:
         """Compare the preconditions with what the origin server just showed (RFC 9110 section 13.2.2)."""
         with write.journal.step(Step.EVALUATE):
-            if isinstance(selection.selected, Opaque):
-                return Indeterminate(Reason.UNVERIFIABLE)
-            return self._evaluated(write, selection.validator)
-
-    async def decline(self, write: Write, verdict: Verdict, selection: Selection) -> Answer:
-        """Answer a write that is not performed: a refusal, or the origin server's own answer to the selection (I7)."""
-        selected = selection.selected
-        status = selected.response.status
-        if not isinstance(selected, Opaque):
-            await self._remember(write.match, selection)
-        if isinstance(selected, Opaque) and not selected.why.relayed:
-            await selection.aclose()
-            detail = (
-                f"The origin server's answer to GET ({status}) shows no state to compare with: {selected.why.value}."
-            )
-            raise Unverifiable(detail)
-        if not isinstance(verdict, Indeterminate):
-            await selection.aclose()
-            return _refused(write.match, verdict)
-        response = presenting.untagged(selected.response, write.match.route.rules)
-        note = f"the selection was answered {status}; the request was not forwarded"
-        return Answer(verdict, response, selection.rest, note=note)
+            return self.judge(write.request.method, write.match, write.conditions, selection)
 
     async def confirm(self, write: Write, lease: Lease) -> None:
         """Prove that the lease still holds, and re-arm it for as long as the write may take (I3)."""
         with write.journal.step(Step.CONFIRM):
             await lease.confirm()
+
+    async def last_check(self, write: Write, lease: Lease) -> None:
+        """Confirm again now that the connection stands, right before the first byte; count the write where that counts.
+
+        One that is counted and then not sent makes tags stale without need, and loses nothing.
+        """
+        if write.match.route.rules.aba is Aba.DETECT:
+            await self._state.count(write.match.lock_key)
+        await self.confirm(write, lease)
 
     async def perform(self, write: Write, request: Request, lease: Lease) -> Response:
         """Forward the write, once, and read its whole answer; abandon the lease where it decides nothing (I4).
@@ -155,7 +148,7 @@ class Gateway(Reading):
                     write.content,
                     purpose=Purpose.PERFORM,
                     budget=budget,
-                    check=partial(self.confirm, write, lease),
+                    check=partial(self.last_check, write, lease),
                 )
                 response = await self._collect(reply, write)
             except (NotSent, StoreFailure):
@@ -178,26 +171,19 @@ class Gateway(Reading):
         The write is done: whatever fails here takes nothing from its answer. A selection that outlasts the lease may
         show the next writer's state.
         """
-        may_say = presenting.statement(write.match.route, write.request.method, response.status)
+        created = await self.follow(Creation(write.request, write.match, response, write.arrived, lease), write.journal)
+        may_say = presenting.statement(write.match.route, write.request.method, response)
+        return created if may_say is Statement.CREATED else await self._tag_of_new_state(write, may_say, lease)
+
+    async def _tag_of_new_state(self, write: Write, may_say: Statement, lease: Lease) -> EntityTag | None:
         if may_say is Statement.NOTHING:
             return None
         try:
-            selection = await self.select(write.request, write.match, write.journal, under=lease, step=Step.SETTLE)
+            selection = await self.select(write.asks, write.match, write.journal, under=lease, step=Step.SETTLE)
             await selection.aclose()
         except Failure:
             return None
         return _tag_to_say(may_say, write, selection) if lease.lasts else None
-
-    async def _remember(self, match: Match, selection: Selection) -> None:
-        try:
-            await self._state.remember(match.lock_key, selection.selector, remembered(match, selection))
-        except BaseException:  # cancelled: nobody is left to close it
-            await selection.aclose()
-            raise
-
-    def _evaluated(self, write: Write, current: Validator | None) -> Verdict:
-        verdict = preconditions.evaluate(write.request.method, write.conditions, current, write.match.route.policy)
-        return self.explained(write.match, write.conditions, verdict)
 
     async def _collect(self, reply: Reply, write: Write) -> Response:
         """Read the whole answer to a write: only a complete one says that it is over."""
@@ -225,10 +211,6 @@ def _forwarded(write: Write, current: Validator | None, lease: Lease) -> Request
     if isinstance(write.conditions.if_match, tuple):  # one of them names it, perhaps in a spelling tolerated here alone
         request = request.with_fields(request.fields.replacing("If-Match", str(current.tag)))
     return selecting.fenced(request, route.fence, lease.fence)
-
-
-def _refused(match: Match, verdict: Verdict) -> Answer:
-    return Answer(verdict, None, missing_status=match.route.missing_status)
 
 
 def _tag_to_say(may_say: Statement, write: Write, selection: Selection) -> EntityTag | None:

@@ -25,7 +25,7 @@ class Remembered:
 class StateStore(Protocol):
     """What the proxy remembers of selections. It may forget anything at any time; it never permits a write (I2).
 
-    The write phase of a lease forgets by itself (`Lease.confirm`). Nothing here raises.
+    The write phase of a lease forgets by itself (`Lease.confirm`). Nothing here raises but what counts writes.
     """
 
     def now(self) -> Moment:
@@ -49,4 +49,19 @@ class StateStore(Protocol):
 
     async def forget(self, key: str, *, ahead: float = 0.0) -> None:
         """Drop every selection of `key` that began before now, or will begin in the `ahead` seconds that follow."""
+        ...
+
+    async def untouched(self, key: str, since: Moment) -> bool:
+        """Tell whether no write of `key` has ended since then, for who holds it. False where that is not known."""
+        ...
+
+    async def writes(self, key: str) -> int:
+        """Return the number of the latest write of `key`: the same until `count`, and then none that there was before.
+
+        A number that was lost is replaced by a new one. Raised when it cannot be known: `errors.StoreFailure`.
+        """
+        ...
+
+    async def count(self, key: str) -> None:
+        """Count a write of `key`. Raised when that cannot be done: `errors.StoreFailure`."""
         ...

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from proxy import problems
+from proxy import problems, reporting
 from proxy.core import admission, forwarding, framing, proxy_status
 from proxy.core.fields import Fields
 from proxy.core.message import SAFE_METHODS, Request, Response
@@ -103,7 +103,8 @@ class Handling:
             answer = await self._gateway.observe(request, plan, exchange.journal)
         else:
             content = exchange.content() if exchange.framed else None
-            answer = await self._gateway.relay(request, content, plan, exchange.journal, self._interim(exchange))
+            passing = self._gateway.report if plan.kind is Kind.REPORT else self._gateway.relay
+            answer = await passing(request, content, plan, exchange.journal, self._interim(exchange))
         await self._send(exchange, answer)
 
     async def _guard(self, exchange: Exchange, request: Request, plan: Plan) -> None:
@@ -125,6 +126,8 @@ class Handling:
         try:
             if answer.verdict is not None:
                 exchange.journal.judged(answer.verdict)
+            if answer.would is not None:
+                exchange.journal.note(**reporting.facts(answer.would))
             if answer.response is None or answer.note is not None:
                 exchange.journal.note(outcome=Outcome.NOT_APPLIED.value)
             await self._write(exchange, self._response(answer), answer)
@@ -137,6 +140,8 @@ class Handling:
         if answer.response is not None:
             marked = proxy_status.of_theirs(answer.response, answer.note)
             fields = forwarding.returning(marked, self._identity.pseudonym)
+            if answer.would is not None:
+                fields = fields.replacing(reporting.FIELD, reporting.value(answer.would, answer.missing_status))
             return Response(answer.response.status, fields, answer.response.content)
         if isinstance(answer.verdict, (PreconditionFailed, PreconditionRequired)):
             return problems.of_refusal(answer.verdict, answer.missing_status)

@@ -71,6 +71,6 @@ def test_a_mapped_state_has_a_tag_after_a_post() -> None:
     route = Route(
         "cancel", Template.parse("/o/{id}/cancel"), state=Template.parse("/o/{id}"), etag_on_write=TagOnWrite.ALWAYS
     )
-    assert statement(route, "POST", 201) is Statement.CURRENT
+    assert statement(route, "POST", Response(201, Fields())) is Statement.CURRENT
     verbatim = Route("sub", Template.parse("/o/{id}/sub"), state=Template.parse("/o/{id}"))
-    assert statement(verbatim, "PUT", 204) is Statement.NOTHING
+    assert statement(verbatim, "PUT", Response(204, Fields())) is Statement.NOTHING

@@ -4,8 +4,20 @@ import pytest
 
 from proxy.core.fields import Fields
 from proxy.core.message import Request
-from proxy.core.selecting import CONTENT_FIELDS, TRACING, fenced, hurried, selection, selector, write
+from proxy.core.route import SelectRules
+from proxy.core.selecting import (
+    CONTENT_FIELDS,
+    TRACING,
+    fenced,
+    hurried,
+    on_behalf,
+    prefers_representation,
+    selection,
+    selector,
+    write,
+)
 from proxy.core.target import parse
+from proxy.core.variant import Variant
 
 TARGET = parse("/wiki/1?a=b", "h")
 CREDENTIALS = [("Authorization", "Bearer x"), ("Cookie", "s=1"), ("X-Api-Key", "k"), ("Accept", "a/b")]
@@ -118,3 +130,49 @@ def test_a_client_may_refuse_what_is_remembered(value: str | None, expected: boo
     """RFC 9111 §5.2.1: the origin server is to be asked."""
     fields = Fields([] if value is None else [("Cache-Control", value)])
     assert hurried(Request("GET", TARGET, fields)) is expected
+
+
+def test_a_write_asks_for_the_variant_of_its_tag() -> None:
+    """Whatever it accepts itself, and whatever the route would ask for without a tag."""
+    writer = put(("Accept", "text/html"))
+    asked = on_behalf(writer, SelectRules(accept="a/b"), Variant("application/json"))
+    assert asked.fields.get_all("accept") == ("application/json",)
+    assert on_behalf(writer, SelectRules(accept="a/b"), None).fields.get_all("accept") == ("a/b",)
+    assert on_behalf(writer, SelectRules(), None) == writer
+
+
+def test_a_route_may_name_the_fields_that_select() -> None:
+    """Those go along, and who asks, and what was said of the connection; nothing else does or tells them apart."""
+    rules = SelectRules(fields=frozenset({"x-tenant"}))
+    lines = (("Host", "h"), ("Authorization", "a"), ("X-Forwarded-For", "1.2.3.4"), ("Accept", "a/b"))
+    asked = on_behalf(put(("X-Tenant", "t"), ("X-Other", "o"), *lines), rules, None)
+    assert asked.fields.names() == {"x-tenant", "host", "authorization", "x-forwarded-for", "accept"}
+    one, other = (select(("X-Tenant", "t"), ("X-Other", value), *lines) for value in "ab")
+    assert selector(one, rules) == selector(other, rules) != selector(select(("X-Tenant", "u"), *lines), rules)
+    assert selector(one) != selector(other)
+
+
+@pytest.mark.parametrize(
+    "line", [("Authorization", "a"), ("Cookie", "c"), ("Accept", "a/b"), ("Accept-Language", "de")]
+)
+def test_who_asks_and_what_for_always_counts(line: tuple[str, str]) -> None:
+    """I2: no list of fields makes one client's selection speak for another's."""
+    rules = SelectRules(fields=frozenset({"x-tenant"}))
+    assert selector(select(line), rules) != selector(select(), rules)
+
+
+@pytest.mark.parametrize(
+    ("values", "prefers"),
+    [
+        (["return=representation"], True),
+        (['Return="representation"; foo'], True),
+        (["respond-async, return = representation"], True),
+        (["wait=5", "return=representation"], True),
+        (["return=minimal"], False),
+        (["x-return=representation"], False),
+        ([], False),
+    ],
+)
+def test_a_client_may_prefer_the_representation(values: list[str], prefers: bool) -> None:
+    """RFC 7240 §2: names ignore case, values may be quoted, lines are one list."""
+    assert prefers_representation(put(*(("Prefer", value) for value in values))) is prefers

@@ -7,6 +7,7 @@ import pytest
 
 from proxy.core.entity_tag import EntityTag
 from proxy.core.verdict import (
+    AlreadyApplied,
     Indeterminate,
     NotModified,
     Perform,
@@ -24,6 +25,7 @@ EVERY: list[Verdict] = [
     PreconditionFailed(Reason.STALE, TAG),
     PreconditionRequired(Reason.MISSING, TAG),
     Indeterminate(Reason.ABSENT),
+    AlreadyApplied(Reason.APPLIED),
 ]
 
 
@@ -42,11 +44,12 @@ def test_the_names_of_the_reasons_are_stable() -> None:
         "unmodified",
         "missing",
         "unverifiable",
+        "applied",
     }
 
 
-def test_there_are_five_verdicts() -> None:
-    """Whoever handles these five has handled every verdict."""
+def test_there_are_six_verdicts() -> None:
+    """Whoever handles these six has handled every verdict."""
     assert set(get_args(Verdict)) == {type(verdict) for verdict in EVERY}
 
 

@@ -31,7 +31,7 @@ def test_what_a_write_asks_of_the_state(
     rig = Rig(answering(Canned()))
     asked = request("PUT", "/wiki/1", *([line] if line else []))
     conditions = Preconditions.parse(asked.fields)
-    write = Write(asked, Text(b""), matched(rig.gateway.identify(asked)), conditions, SOMETIME, SilentJournal())
+    write = Write(asked, asked, Text(b""), matched(rig.gateway.identify(asked)), conditions, SOMETIME, SilentJournal())
     assert (write.depends_on_state, write.exclusive) == (depends, exclusive)
 
 

@@ -12,13 +12,13 @@ from proxy.core.preconditions import Policy, Require
 from proxy.core.route import Guard, Limits, Route, Routes, TagOnWrite, UnconditionalPost, Unmatched
 from proxy.core.tag_rules import TagRules, UpstreamTag
 from proxy.core.template import Template
-from proxy.core.verdict import NotModified, Perform, PreconditionFailed, Reason
-from proxy.errors import Outcome, OutcomeUnknown, Unanswered
+from proxy.core.verdict import Indeterminate, NotModified, Perform, PreconditionFailed, PreconditionRequired, Reason
+from proxy.errors import Failure, MalformedPrecondition, NotSent, Outcome, OutcomeUnknown, Unanswered
 from proxy.gateway import Answer, Kind
-from proxy.ports import Remembered
+from proxy.ports import LeaseTerms, Purpose, Remembered
 from tests.support.memories import ClockedState
 from tests.support.scripted import TEXT, Canned, Rig, answering, request
-from tests.support.world import SilentJournal
+from tests.support.world import SilentJournal, Text
 
 WIKI = Route("wiki", Template.parse("/wiki/{id}"))
 CONTENT = b"0123456789"
@@ -480,3 +480,62 @@ async def test_a_client_that_wants_no_memory_is_shown_the_origin_server() -> Non
     assert len(rig.upstream.selects()) == before
     await rig.get("/wiki/1", condition, ("Cache-Control", "no-cache"))
     assert len(rig.upstream.selects()) == before + 1
+
+
+REPORTING = replace(WIKI, guard=Guard.REPORT)
+
+
+async def reported(rig: Rig, *lines: tuple[str, str]) -> Answer:
+    """Report a PUT that is answered with 204 whatever it says."""
+    asked = request("PUT", "/wiki/1", *lines)
+    planned = rig.gateway.identify(asked)
+    assert planned.kind is Kind.REPORT
+    answer = await rig.gateway.report(asked, Text(b"new"), planned, SilentJournal())
+    assert answer.response is not None
+    assert (answer.response.status, answer.verdict) == (204, None)
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("line", "would"),
+    [
+        (("If-Match", '"x"'), PreconditionFailed),
+        (("If-None-Match", "*"), PreconditionFailed),
+        (("If-Match", "*"), Perform),
+        (("X", "y"), Perform),
+        (("If-Match", "nonsense"), MalformedPrecondition),
+    ],
+)
+async def test_a_route_that_reports_refuses_nothing(line: tuple[str, str], would: type) -> None:
+    """Every write is relayed, once, without its conditions, and what would have become of it is told."""
+    rig = Rig(answering(Canned(200, CONTENT)), REPORTING)
+    assert isinstance((await reported(rig, line)).would, would)
+    (sent,) = [sent for sent in rig.upstream.sent if sent.purpose is Purpose.RELAY]
+    assert (sent.content, "if-match" in sent.request.fields) == (b"new", False)
+
+
+@pytest.mark.parametrize("select", [Canned(403), Unanswered("x", timed_out=True), NotSent("x")])
+async def test_a_report_of_what_cannot_be_known_refuses_nothing(select: Canned | Failure) -> None:
+    """The write goes on whatever the selection comes to."""
+    would = (await reported(Rig(answering(select), REPORTING), ("If-Match", '"x"'))).would
+    assert isinstance(would, (Indeterminate, Failure))
+
+
+async def test_a_report_says_what_is_required() -> None:
+    """Also of a write without any precondition; whoever holds the lock keeps nobody waiting."""
+    rig = Rig(answering(Canned(200, CONTENT)), replace(REPORTING, policy=Policy(Require.EXISTING), missing_status=403))
+    async with rig.lock.hold("/wiki/1", LeaseTerms(1, 5, 5, 1)):
+        answer = await reported(rig)
+    assert isinstance(answer.would, PreconditionRequired)
+    assert answer.missing_status == 403
+
+
+async def test_a_reader_is_refused_nothing_either() -> None:
+    """A false If-Match is told; copies that are current are told to be so, as ever."""
+    rig = Rig(answering(Canned(200, CONTENT)), replace(REPORTING, trust=60.0))
+    for _ in range(2):
+        answer = await rig.get("/wiki/1", ("If-Match", '"x"'))
+        assert answer.response is not None
+        assert (answer.response.status, answer.response.content) == (200, CONTENT)
+        assert isinstance(answer.would, PreconditionFailed)
+    assert isinstance((await rig.get("/wiki/1", ("If-None-Match", rig.tag(CONTENT)))).verdict, NotModified)

@@ -6,6 +6,7 @@ from typing import Any
 from proxy.adapters.memory import MemoryLock, MemoryState
 from proxy.adapters.memory.lease import MemoryLease
 from proxy.core.moment import Moment
+from proxy.errors import StoreFailure
 from proxy.ports import LeaseTerms, Remembered
 
 
@@ -65,3 +66,13 @@ class HoardingState(MemoryState):
 
     def resume(self, key: str) -> None:
         pass
+
+
+class UncountedState(MemoryState):
+    """A memory whose store does not answer when writes are counted."""
+
+    async def writes(self, key: str) -> int:
+        raise StoreFailure(key)
+
+    async def count(self, key: str) -> None:
+        raise StoreFailure(key)

@@ -17,9 +17,8 @@ from proxy.adapters.upstream import HttpUpstream
 from proxy.cli import main
 from proxy.core.moment import Moment
 from proxy.core.target import Target
-from proxy.core.verdict import Refusal
 from proxy.errors import Unanswered
-from proxy.gateway import Gateway
+from proxy.gateway import Answer, Gateway
 from proxy.gateway.exchange import Write
 from proxy.ports import Lease, Purpose, Reply
 from tests.support.fleet_mutants import amnesic, brief, level, unconfirmed
@@ -77,7 +76,7 @@ def remembering() -> None:
     """Refuse by whatever is remembered, however long ago it was seen, and forget nothing."""
     reconsider = Gateway.reconsider
 
-    async def old(self: Gateway, write: Write, lease: Lease) -> Refusal | None:
+    async def old(self: Gateway, write: Write, lease: Lease) -> Answer | None:
         object.__setattr__(write, "arrived", Moment(-1, -1))
         return await reconsider(self, write, FreeLease())
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
 from proxy.adapters.memory import MemoryState
+from proxy.core.entity_tag import EntityTag
 from proxy.core.fields import Fields
 from proxy.core.message import Request, Response
 from proxy.core.minting import Minter
@@ -120,9 +121,13 @@ class Rig:
 
     def tag(self, content: bytes, *, path: str = "/wiki/1", lines: tuple[tuple[str, str], ...] = TEXT) -> str:
         """Return the tag that this gateway mints of that content."""
+        return str(self.minted(content, path=path, lines=lines))
+
+    def minted(self, content: bytes, *, path: str = "/wiki/1", lines: tuple[tuple[str, str], ...] = TEXT) -> EntityTag:
+        """Return it as a value."""
         match = self.gateway.identify(request("GET", path)).match
         assert match is not None
-        return str(self.minter.mint(match.tag_key, Response(200, Fields(lines), content), self.route.rules).tag)
+        return self.minter.mint(match.tag_key, Response(200, Fields(lines), content), self.route.rules).tag
 
     async def get(self, path: str = "/wiki/1", *lines: tuple[str, str], method: str = "GET") -> Answer:
         """Observe."""

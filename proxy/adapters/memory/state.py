@@ -25,6 +25,7 @@ class MemoryState:
         self._forgotten: OrderedDict[str, int] = OrderedDict()
         self._suspended: set[str] = set()
         self._floor = 0
+        self._writes: OrderedDict[str, int] = OrderedDict()
 
     def now(self) -> Moment:
         """Return a moment after every one returned before."""
@@ -53,6 +54,24 @@ class MemoryState:
     async def forget(self, key: str, *, ahead: float = 0.0) -> None:
         """Drop what is kept, and what is still on its way from before then."""
         self._drop(key, ahead)
+
+    async def untouched(self, key: str, since: Moment) -> bool:
+        """Tell whether nothing of the resource was forgotten since then: every write makes forget."""
+        return self._forgotten.get(key, self._floor) < since.earliest
+
+    async def writes(self, key: str) -> int:
+        """Return the number of the latest write, which is its moment."""
+        if key not in self._writes:
+            await self.count(key)
+        self._writes.move_to_end(key)
+        return self._writes[key]
+
+    async def count(self, key: str) -> None:
+        """Count a write."""
+        self._writes[key] = self.now().latest
+        self._writes.move_to_end(key)
+        if len(self._writes) > self._limit:
+            self._writes.popitem(last=False)
 
     def suspend(self, key: str) -> None:
         """Drop what is kept, and keep nothing until `resume`: a write is on its way."""

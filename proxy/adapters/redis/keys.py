@@ -21,6 +21,7 @@ class Keys:
     state: str
     queue: str
     turn: str
+    count: str
     channel: str
 
 
@@ -38,8 +39,8 @@ class Naming:
         """Return the keys of a resource."""
         name = blake2b(resource.encode("utf-8", "surrogatepass"), digest_size=16, key=self._key)
         bucket = self._bucket(int.from_bytes(name.digest()[:2]) % BUCKETS)
-        lock, state, queue, turn, channel = (f"{bucket}:{kind}:{name.hexdigest()}" for kind in "LSQNW")
-        return Keys(lock, f"{bucket}:F", f"{bucket}:E", state, queue, turn, channel)
+        lock, state, queue, turn, count, channel = (f"{bucket}:{kind}:{name.hexdigest()}" for kind in "LSQNCW")
+        return Keys(lock, f"{bucket}:F", f"{bucket}:E", state, queue, turn, count, channel)
 
     def epochs(self) -> list[str]:
         """Return the epoch key of every bucket."""

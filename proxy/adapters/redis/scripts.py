@@ -12,6 +12,7 @@ The keys of a resource share a hash tag, since a script may touch one slot only:
     E  epoch   hash {id, replid, since, until, length}: which life of which server this is and since when, until when
                nothing is granted, and how long that was to take
     S  state   hash {floor, fence, and a record for each selector}: what is remembered; see `proxy.adapters.redis.state`
+    C  count   hash {number}: that of the latest write, where writes are counted; see `state_scripts`
     R  rules   fingerprint of the rules under which the fleet works; bucket 0 only
 
 All times in scripts are microseconds of the store's own clock; lengths given to PEXPIRE are milliseconds.

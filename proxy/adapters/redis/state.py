@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from proxy.adapters.redis.lease import REMEMBERED
-from proxy.adapters.redis.state_scripts import FORGET, RECALL, REMEMBER
+from proxy.adapters.redis.state_scripts import COUNT, FORGET, RECALL, REMEMBER, UNTOUCHED, WRITES
 from proxy.adapters.redis.store import Store
 from proxy.core import entity_tag
 from proxy.core.fields import Fields
@@ -27,6 +27,9 @@ SELECTORS: Final = 16
 
 MENTIONED: Final = 10_000
 """How many selections this process recalls having mentioned."""
+
+COUNTED: Final = 30 * 86_400_000
+"""Milliseconds for which the number of a write is kept after it was last asked for. Then its tags are refused."""
 
 OWED: Final = 10_000
 """How many resources this process recalls that the store should have forgotten and does not know it yet."""
@@ -99,6 +102,23 @@ class RedisState:
         """Drop what is kept of a resource. Where the store does not answer that is owed to it, until it does."""
         if not await self._forgotten(key, ahead):
             self.owe(key, ahead=ahead)
+
+    async def untouched(self, key: str, since: Moment) -> bool:
+        """Ask the store, which every write makes forget; one that may have forgotten grants no lock either."""
+        if key in self._owed or since.earliest <= self._store.clock.doubtful:
+            return False
+        with suppress(StoreFailure):
+            state = self._store.naming.of(key).state
+            return (await self._store.run(UNTOUCHED, [state], str(since.earliest))).status == 1
+        return False
+
+    async def writes(self, key: str) -> int:
+        """Return the number of the latest write. Raised: `errors.StoreFailure`."""
+        return (await self._store.run(WRITES, [self._store.naming.of(key).count], COUNTED)).number(1)
+
+    async def count(self, key: str) -> None:
+        """Count a write. Raised: `errors.StoreFailure`."""
+        await self._store.run(COUNT, [self._store.naming.of(key).count], COUNTED)
 
     def owe(self, key: str, *, ahead: float = 0.0) -> None:
         """Have the store forget as soon as it can be reached; until then recall nothing of the resource."""

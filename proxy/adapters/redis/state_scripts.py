@@ -77,4 +77,43 @@ return {1}
 """,
 )
 
-ALL: Final = (RECALL, REMEMBER, FORGET)
+UNTOUCHED: Final = Script(
+    "untouched",
+    """
+-- KEYS S   ARGV a moment
+-- {1} no write ended since then; {0}
+local floor = redis.call('HGET', KEYS[1], 'floor')
+return {floor and tonumber(floor) >= tonumber(ARGV[1]) and 0 or 1}
+""",
+)
+
+# The number of a write is the store's time, so that none comes twice even if all are lost.
+WRITES: Final = Script(
+    "writes",
+    CLOCK
+    + """
+-- KEYS C   ARGV how long C is kept in ms
+-- {1, number}
+local count = redis.call('HGET', KEYS[1], 'number')
+if not string.match(count or '', '^%d+$') then
+  count = whole(now)
+  redis.call('HSET', KEYS[1], 'number', count)
+end
+redis.call('PEXPIRE', KEYS[1], ARGV[1])
+return {1, count}
+""",
+)
+
+COUNT: Final = Script(
+    "count",
+    CLOCK
+    + """
+-- KEYS C   ARGV how long C is kept in ms
+local count = tonumber(redis.call('HGET', KEYS[1], 'number') or 0) or 0
+redis.call('HSET', KEYS[1], 'number', whole(math.max(count + 1, now)))
+redis.call('PEXPIRE', KEYS[1], ARGV[1])
+return {1}
+""",
+)
+
+ALL: Final = (RECALL, REMEMBER, FORGET, UNTOUCHED, WRITES, COUNT)

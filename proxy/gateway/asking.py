@@ -1,0 +1,174 @@
+"""How the current state is learnt: what is asked of the origin server, and what is remembered of its answers.
+
+`select` is the step on which every decision about a resource rests, for readers and writers alike. What must not be
+here: what is done about the state; `proxy.gateway.reading` and `proxy.gateway.writing` say that.
+"""
+
+from dataclasses import replace
+
+from proxy.core import preconditions, presenting, selecting
+from proxy.core.message import Request, Response
+from proxy.core.minting import Minter, Provenance, Validator, of_whole
+from proxy.core.preconditions import Preconditions
+from proxy.core.representation import Opaque, Representation, Selected, classify, comparable
+from proxy.core.route import Match, Query, Routes
+from proxy.core.tag_rules import Aba
+from proxy.core.target import Target
+from proxy.core.verdict import Indeterminate, PreconditionFailed, Reason, Verdict
+from proxy.gateway.exchange import Selection
+from proxy.ports import (
+    Budget,
+    Journal,
+    Lease,
+    Purpose,
+    Remembered,
+    Reply,
+    ResourceLock,
+    StateStore,
+    Step,
+    Upstream,
+)
+
+
+class Asking:
+    """Select, mint, remember, recall. Raised by every coroutine: `errors.Failure`."""
+
+    def __init__(
+        self, routes: Routes, upstream: Upstream, lock: ResourceLock, state: StateStore, minter: Minter
+    ) -> None:
+        self._routes = routes
+        self._upstream = upstream
+        self._lock = lock
+        self._state = state
+        self._minter = minter
+
+    def conditions(self, request: Request, match: Match) -> Preconditions:
+        """Read the preconditions as the route takes them. Raised when malformed: `errors.MalformedPrecondition`.
+
+        On a write the tag of a view stands for that of the whole, too.
+        """
+        parsed = Preconditions.parse(request.fields, match.route.policy.tolerated)
+        if request.safe or match.route.query is not Query.VIEW or not isinstance(parsed.if_match, tuple):
+            return parsed
+        return replace(parsed, if_match=(*parsed.if_match, *map(of_whole, parsed.if_match)))
+
+    def on_behalf(self, request: Request, match: Match, conditions: Preconditions) -> Request:
+        """Return the write as its selection is made from it: for the variant that the first such tag names."""
+        listed = conditions.if_match if isinstance(conditions.if_match, tuple) else ()
+        named = (self._minter.variant(match.tag_key, tag) for tag in listed)
+        variant = next((each for each in named if each is not None), None)
+        return selecting.on_behalf(request, match.route.select, variant)
+
+    async def select(
+        self, request: Request, match: Match, journal: Journal, *, under: Lease | None = None, step: Step = Step.SELECT
+    ) -> Selection:
+        """Ask the origin server for the current state and mint its validator.
+
+        Unless it is asked `under` a lease, or trusted afterwards, a cache on the way there may answer. The fence goes
+        along: an origin server that keeps the highest it has seen then refuses the late write of a holder before.
+        """
+        revalidate = under is not None or match.route.trust > 0
+        asked = _asked(request, match, match.state_target, revalidate=revalidate)
+        sent = asked if under is None else selecting.fenced(asked, match.route.fence, under.fence)
+        with journal.step(step):
+            writes = await self._state.writes(match.lock_key) if match.route.rules.aba is Aba.DETECT else None
+            began = self._state.now()
+            selected, rest = await self._ask(sent, match, journal)
+        validator = None
+        if isinstance(selected, Representation):
+            validator = self._minter.mint(match.tag_key, selected.response, match.route.rules, writes)
+        return Selection(selected, validator, rest, speaks_for(match, asked), began, revalidate)
+
+    async def view(self, request: Request, match: Match, journal: Journal) -> Selection:
+        """Select a resource, and then the view of it that the target shows.
+
+        In this order: a view that is older than the state its tag names would let its reader overwrite what it never
+        saw; one that is newer has a tag that is current no more.
+        """
+        whole = await self.select(request, match, journal)
+        await whole.aclose()
+        asked = _asked(request, match, match.target, revalidate=whole.revalidated)
+        with journal.step(Step.SELECT):
+            selected, rest = await self._ask(asked, match, journal)
+        validator = None
+        if whole.validator is not None and isinstance(selected, Representation):
+            validator = self._minter.view(whole.validator, selected.response)
+        return replace(whole, selected=selected, validator=validator, rest=rest, selector=speaks_for(match, asked))
+
+    async def recall(self, request: Request, match: Match, journal: Journal) -> Remembered | None:
+        """Return what is remembered for a request like this, of what the origin server itself showed."""
+        target = match.target if request.safe and match.is_view else match.state_target
+        asked = _asked(request, match, target, revalidate=True)
+        with journal.step(Step.RECALL):
+            known = await self._state.recall(match.lock_key, speaks_for(match, asked))
+        return known if known is not None and known.firm else None
+
+    def judge(self, method: str, match: Match, conditions: Preconditions, selection: Selection) -> Verdict:
+        """Compare preconditions with what the origin server just showed (RFC 9110 section 13.2.2)."""
+        if isinstance(selection.selected, Opaque):
+            return Indeterminate(Reason.UNVERIFIABLE)
+        return self.judge_by(method, match, conditions, selection.validator)
+
+    def judge_by(self, method: str, match: Match, conditions: Preconditions, current: Validator | None) -> Verdict:
+        """Compare preconditions with a state."""
+        verdict = preconditions.evaluate(method, conditions, current, match.route.policy)
+        return self.explained(match, conditions, verdict)
+
+    def explained(self, match: Match, conditions: Preconditions, verdict: Verdict) -> Verdict:
+        """Say more precisely why If-Match names no current tag, as far as the tags themselves show it."""
+        if not isinstance(verdict, PreconditionFailed) or verdict.reason is not Reason.STALE:
+            return verdict
+        if verdict.current is None or not isinstance(conditions.if_match, tuple):
+            return verdict
+        key = match.tag_key
+        if self._minter.provenance(key, verdict.current) is not Provenance.RESOURCE:
+            return verdict  # the origin server's own tags tell nothing of where they come from
+        found = {self._minter.provenance(key, tag) for tag in conditions.if_match}
+        if Provenance.RESOURCE in found:
+            return verdict
+        return replace(
+            verdict, reason=Reason.ANOTHER_RESOURCE if Provenance.ELSEWHERE in found else Reason.NEVER_MINTED
+        )
+
+    async def _ask(self, sent: Request, match: Match, journal: Journal) -> tuple[Selected, Reply | None]:
+        """Send a selection and read the content where its head promises a representation."""
+        timeouts = match.route.timeouts
+        budget = Budget(timeouts.connect, timeouts.select)
+        reply = await self._upstream.send(sent, None, purpose=Purpose.SELECT, budget=budget)
+        journal.note(upstream_status=reply.status)
+        try:
+            return await _read(reply, match)
+        except BaseException:
+            await reply.aclose()
+            raise
+
+
+async def _read(reply: Reply, match: Match) -> tuple[Selected, Reply | None]:
+    head = Response(reply.status, reply.fields)
+    if not comparable(reply.status, reply.fields):
+        return classify(head, whole=False), reply
+    content = await reply.read(match.route.limits.mint)
+    if content is None:
+        return classify(head, whole=False), reply
+    await reply.aclose()
+    return classify(Response(reply.status, reply.fields, content), whole=True), None
+
+
+def remembered(match: Match, selection: Selection) -> Remembered:
+    """Return what is worth remembering of a selection of a representation or its absence."""
+    firm = selection.revalidated
+    if selection.validator is None:
+        return Remembered(None, selection.began, firm=firm)
+    whole = presenting.tagged(selection.selected.response, selection.validator, match.route.rules)
+    return Remembered(selection.validator, selection.began, presenting.not_modified(whole).fields, firm)
+
+
+def speaks_for(match: Match, asked: Request) -> bytes:
+    """Return what must be equal for one selection to speak for another: the request, and how its tag is made."""
+    made = (match.tag_key.encode(), match.route.rules.fingerprint)
+    return b"\n".join((selecting.selector(asked, match.route.select), *made))
+
+
+def _asked(request: Request, match: Match, target: Target, *, revalidate: bool) -> Request:
+    """Return the selection on behalf of a request, as it is whatever the lease."""
+    return selecting.selection(request, target, revalidate=revalidate, fence_field=match.route.fence)

@@ -1,0 +1,101 @@
+"""How a write is answered that is not performed.
+
+What lives here: refusals, the origin server's own answer in their place, and writes that are done already. What must
+not: whether a write is performed (`proxy.gateway.writing`).
+"""
+
+from hashlib import blake2b
+
+from proxy.core import media_type, presenting
+from proxy.core.message import Response
+from proxy.core.representation import Absent, Opaque, Representation
+from proxy.core.route import TagOnWrite
+from proxy.core.verdict import AlreadyApplied, Indeterminate, PreconditionFailed, Reason, Verdict
+from proxy.errors import Unverifiable
+from proxy.gateway.asking import remembered
+from proxy.gateway.exchange import Answer, Selection, Write
+from proxy.gateway.reading import Reading
+
+DIGEST_SIZE = 32
+"""Bytes of the digest of received content (ports.ReceivedContent)."""
+
+
+class Declining(Reading):
+    """Answer what is not performed. Raised by every coroutine: `errors.Failure`."""
+
+    async def decline(self, write: Write, verdict: Verdict, selection: Selection) -> Answer:
+        """Answer a write that is not performed: a refusal, or the origin server's own answer to the selection (I7)."""
+        selected = selection.selected
+        status = selected.response.status
+        if not isinstance(selected, Opaque):
+            await self._remember(write, selection)
+        if isinstance(selected, Opaque) and not selected.why.relayed:
+            await selection.aclose()
+            detail = (
+                f"The origin server's answer to GET ({status}) shows no state to compare with: {selected.why.value}."
+            )
+            raise Unverifiable(detail)
+        if await _is_done(write, verdict, selection):
+            await selection.aclose()
+            return Answer(AlreadyApplied(Reason.APPLIED), _done(write, selection))
+        if not isinstance(verdict, Indeterminate):
+            await selection.aclose()
+            return self.refuse(write, verdict, selection)
+        response = presenting.untagged(selected.response, write.match.route.rules)
+        note = f"the selection was answered {status}; the request was not forwarded"
+        return Answer(verdict, response, selection.rest, note=note)
+
+    def refuse(self, write: Write, verdict: Verdict, selection: Selection) -> Answer:
+        """Refuse, showing the current representation to a client that prefers it (RFC 8144 §3.2).
+
+        It was selected with this client's own credentials, so it tells nothing that a GET would not.
+        """
+        current = selection.validator
+        if current is None or not isinstance(verdict, PreconditionFailed) or not write.wants_representation:
+            return Answer(verdict, None, missing_status=write.match.route.missing_status)
+        whole = presenting.tagged(selection.selected.response, current, write.match.route.rules)
+        shown = presenting.instead_of_problem(whole, write.match.state_target)
+        return Answer(verdict, shown, note=f"{verdict.reason.value}; the request was not forwarded")
+
+    async def _remember(self, write: Write, selection: Selection) -> None:
+        try:
+            await self._state.remember(write.match.lock_key, selection.selector, remembered(write.match, selection))
+        except BaseException:  # cancelled: nobody is left to close it
+            await selection.aclose()
+            raise
+
+
+async def _is_done(write: Write, verdict: Verdict, selection: Selection) -> bool:
+    """Tell whether the state is already what the write would make it (RFC 9110 §13.1.1), where the route asks that."""
+    if not write.match.route.already_applied or write.conditions.if_match is None:
+        return False
+    selected = selection.selected
+    if write.request.method == "DELETE":
+        return isinstance(selected, Absent) and verdict.reason is Reason.ABSENT
+    if write.request.method != "PUT" or not isinstance(selected, Representation) or write.match.route.state is not None:
+        return False
+    return verdict.reason is Reason.STALE and await _says_the_same(write, selected.response)
+
+
+async def _says_the_same(write: Write, current: Response) -> bool:
+    sent, shown = (
+        media_type.normalised(each.get("content-type") or "") for each in (write.request.fields, current.fields)
+    )
+    coded = "content-encoding" in write.request.fields or "content-encoding" in current.fields
+    if sent != shown or coded:
+        return False
+    if blake2b(current.content, digest_size=DIGEST_SIZE).digest() == write.content.digest:
+        return True
+    route = write.match.route
+    if route.rules.exact or write.content.length > route.limits.mint:
+        return False
+    content = b"".join([piece async for piece in write.content])
+    return route.rules.canonical.form(content, sent) == route.rules.canonical.form(current.content, sent)
+
+
+def _done(write: Write, selection: Selection) -> Response:
+    """Return what a client is told whose write was done before: 204, with the tag where the route says tags."""
+    done = Response(204, presenting.NOTHING)
+    if selection.validator is None or write.match.route.etag_on_write is TagOnWrite.NEVER:
+        return done
+    return Response(204, done.fields.adding("ETag", str(selection.validator.tag)))

@@ -1,0 +1,242 @@
+"""How the current state is learnt: variants, views, versions, and the count of writes."""
+
+from dataclasses import replace
+
+import pytest
+
+from proxy.core.canonical import CanonicalJson
+from proxy.core.message import Request
+from proxy.core.route import Query, Route, SelectRules
+from proxy.core.tag_rules import Aba, TagRules
+from proxy.core.template import Template
+from proxy.core.verdict import NotModified, Perform, PreconditionFailed, Reason
+from proxy.core.version import MemberVersion
+from proxy.errors import Failure, StoreFailure
+from proxy.gateway import Answer
+from proxy.ports import Purpose
+from tests.support.memories import UncountedState
+from tests.support.scripted import Canned, Rig, answering
+
+WIKI = Route("wiki", Template.parse("/wiki/{id}"))
+JSON, XML = "application/json", "application/xml"
+
+
+class Negotiating:
+    """An origin server with one state and two representations of it, and German and English ones where it varies so."""
+
+    def __init__(self, vary: str = "Accept") -> None:
+        self.state = b"1"
+        self.vary = vary
+
+    def __call__(self, request: Request, purpose: Purpose) -> Canned | Failure:
+        if purpose is not Purpose.SELECT:
+            self.state += b"1"
+            return Canned(204)
+        kind = XML if (request.fields.get("accept") or "").startswith(XML) else JSON
+        language = "de" if (request.fields.get("accept-language") or "").startswith("de") else "en"
+        content = b"%s %s %s" % (kind.encode(), language.encode(), self.state)
+        return Canned(200, content, (("Content-Type", kind), ("Content-Language", language), ("Vary", self.vary)))
+
+
+def tag_of(answer: Answer) -> str:
+    """Return the tag that a reader was shown."""
+    assert answer.response is not None
+    return answer.response.fields.get("etag") or ""
+
+
+@pytest.mark.parametrize(
+    ("vary", "read", "write"),
+    [
+        ("Accept", ("Accept", JSON), ("Accept", XML)),
+        ("Accept", ("Accept", XML), ("Accept", "*/*")),
+        ("Accept", ("Accept", XML), ("X", "y")),
+        ("Accept-Language", ("Accept-Language", "de"), ("Accept-Language", "en")),
+        ("accept-language, ACCEPT", ("Accept", f"{XML}, */*;q=0.1"), ("Accept-Language", "de")),
+    ],
+)
+async def test_a_writer_may_accept_something_else_than_the_reader(
+    vary: str, read: tuple[str, str], write: tuple[str, str]
+) -> None:
+    """The tag names its variant, so its state is compared with its own kind, and no memory is needed for that."""
+    origin = Negotiating(vary)
+    tag = tag_of(await Rig(origin, WIKI).get("/wiki/1", read))
+    good = await Rig(origin, WIKI).write("PUT", ("If-Match", tag), write)
+    assert good.verdict == Perform(Reason.HOLDS)
+    stale = await Rig(origin, WIKI).write("PUT", ("If-Match", tag), write)
+    assert isinstance(stale.verdict, PreconditionFailed)
+    assert stale.verdict.reason is Reason.STALE
+
+
+async def test_another_variants_tag_is_no_copy_of_this_one() -> None:
+    """A reader who accepts something else is shown it, not told that nothing has changed (WALLS: the variant)."""
+    rig = Rig(Negotiating(), WIKI)
+    tag = tag_of(await rig.get("/wiki/1", ("Accept", XML)))
+    assert isinstance((await rig.get("/wiki/1", ("If-None-Match", tag), ("Accept", XML))).verdict, NotModified)
+    other = await rig.get("/wiki/1", ("If-None-Match", tag), ("Accept", JSON))
+    assert other.response is not None
+    assert (other.response.status, tag_of(other) != tag) == (200, True)
+
+
+async def test_a_client_cannot_name_a_variant_itself() -> None:
+    """A tag that was not minted here asks for nothing: the writer's own fields select."""
+    rig = Rig(Negotiating(), WIKI)
+    tag = tag_of(await rig.get("/wiki/1", ("Accept", JSON)))
+    await rig.write("PUT", ("If-Match", tag.replace(JSON, XML)), ("Accept", "text/html"))
+    assert rig.upstream.selects()[-1].request.fields.get("accept") == "text/html"
+
+
+async def test_the_tag_after_a_write_is_of_the_writers_variant() -> None:
+    """So that it can go on with it."""
+    always = replace(WIKI, etag_on_write=WIKI.etag_on_write.__class__("always"))
+    rig = Rig(Negotiating(), always)
+    tag = tag_of(await rig.get("/wiki/1", ("Accept", XML)))
+    after = tag_of(await rig.write("PUT", ("If-Match", tag), ("Accept", JSON)))
+    assert after.endswith(f'.{XML}"')
+    assert (await rig.write("PUT", ("If-Match", after))).verdict == Perform(Reason.HOLDS)
+
+
+async def test_a_route_may_say_what_writers_select() -> None:
+    """Where the tag names no variant; and which fields go along."""
+    route = replace(WIKI, select=SelectRules(accept=JSON, fields=frozenset({"x-tenant"})))
+    rig = Rig(answering(Canned(200, b"old")), route)
+    lines = (("If-Match", rig.tag(b"old")), ("Accept", "text/html"), ("X-Tenant", "t"), ("X-Other", "o"))
+    assert (await rig.write("PUT", *lines)).verdict == Perform(Reason.HOLDS)
+    asked = rig.upstream.selects()[0].request.fields
+    assert (asked.get("accept"), asked.get("x-tenant"), asked.get("x-other")) == (JSON, "t", None)
+    sent = rig.upstream.performed()[0].request.fields
+    assert (sent.get("accept"), sent.get("x-tenant"), sent.get("x-other")) == ("text/html", "t", "o")
+
+
+async def test_a_version_decides_where_the_route_names_one() -> None:
+    """What the origin server does not count as a change is none."""
+    rules = TagRules(CanonicalJson(), version=MemberVersion("/v"))
+    one, same, other = (
+        Canned(200, each, (("Content-Type", JSON),)) for each in (b'{"v":1,"t":1}', b'{"v":1,"t":2}', b'{"v":2}')
+    )
+    tag = tag_of(await Rig(answering(one), replace(WIKI, rules=rules)).get())
+    for shown, expected in ((same, Perform), (other, PreconditionFailed)):
+        answer = await Rig(answering(shown), replace(WIKI, rules=rules)).write("PUT", ("If-Match", tag))
+        assert isinstance(answer.verdict, expected)
+
+
+# Views ---------------------------------------------------------------------------------------------------------------
+
+
+class Viewed:
+    """An origin server that shows a part of what it holds to who asks for it. `before` happens before each answer."""
+
+    def __init__(self) -> None:
+        self.name, self.age = b"ann", b"1"
+        self.before: list[object] = []
+
+    def __call__(self, request: Request, purpose: Purpose) -> Canned | Failure:
+        if purpose is not Purpose.SELECT:
+            self.age += b"1"
+            return Canned(204)
+        if request.target.query:
+            return Canned(200, self.name)
+        shown = Canned(200, self.name + self.age)
+        if self.before:
+            self.before.pop()
+            self.name = b"bea"  # a writer that comes between the whole and the view
+        return shown
+
+
+VIEWS = replace(WIKI, query=Query.VIEW)
+VIEW = "/wiki/1?fields=name"
+
+
+async def test_a_view_has_a_tag_of_its_own_that_guards_the_whole() -> None:
+    """A change to what the view does not show makes it stale."""
+    rig = Rig(Viewed(), VIEWS)
+    whole, view, again = [tag_of(await rig.get(path)) for path in ("/wiki/1", VIEW, VIEW)]
+    assert whole != view == again
+    assert isinstance((await rig.get(VIEW, ("If-None-Match", view))).verdict, NotModified)
+    assert isinstance((await rig.get("/wiki/1", ("If-None-Match", view))).verdict, Perform)
+    assert (await rig.write("PUT", ("If-Match", view))).verdict == Perform(Reason.HOLDS)
+    stale = await rig.write("PUT", ("If-Match", view))
+    assert isinstance(stale.verdict, PreconditionFailed)
+    assert stale.verdict.reason is Reason.STALE
+
+
+async def test_a_view_is_never_older_than_its_tag() -> None:
+    """Else its reader could overwrite what it never saw: a write between the two selections makes the tag stale."""
+    origin = Viewed()
+    origin.before.append("a writer")
+    rig = Rig(origin, VIEWS)
+    shown = await rig.get(VIEW)
+    assert shown.response is not None
+    assert shown.response.content == b"bea"
+    assert isinstance((await rig.write("PUT", ("If-Match", tag_of(shown)))).verdict, PreconditionFailed)
+
+
+async def test_a_view_of_what_shows_no_state_has_no_tag() -> None:
+    """Neither where the whole cannot be had, nor where the view is no representation."""
+
+    def script(request: Request, _: Purpose) -> Canned | Failure:
+        return Canned(200 if bool(request.target.query) is shows else 403, b"x")
+
+    for shows in (True, False):
+        answer = await Rig(script, VIEWS).get(VIEW)
+        assert answer.response is not None
+        assert (answer.response.status, tag_of(answer)) == (200 if shows else 403, "")
+
+
+async def test_elsewhere_a_query_is_no_view() -> None:
+    """A tag of what a query shows says nothing of the rest unless the route says so."""
+    rig = Rig(Viewed(), WIKI)
+    assert isinstance((await rig.write("PUT", ("If-Match", tag_of(await rig.get(VIEW))))).verdict, PreconditionFailed)
+
+
+# The count of writes -------------------------------------------------------------------------------------------------
+
+COUNTED = replace(WIKI, rules=TagRules(aba=Aba.DETECT))
+
+
+async def test_content_that_returns_has_another_tag() -> None:
+    """A write that leaves the content as it was is a write all the same."""
+    rig = Rig(answering(Canned(200, b"old")), COUNTED)
+    before = tag_of(await rig.get())
+    assert tag_of(await rig.get()) == before
+    assert (await rig.write("PUT", ("If-Match", before), content=b"old")).verdict == Perform(Reason.HOLDS)
+    stale = await rig.write("PUT", ("If-Match", before), content=b"old")
+    assert isinstance(stale.verdict, PreconditionFailed)
+    assert stale.verdict.reason is Reason.STALE
+    assert (await rig.write("PUT", ("If-Match", tag_of(await rig.get())))).verdict == Perform(Reason.HOLDS)
+
+
+async def test_a_write_that_is_refused_is_not_counted() -> None:
+    """Nobody's tag becomes stale by somebody else's mistake."""
+    rig = Rig(answering(Canned(200, b"old")), COUNTED)
+    before = tag_of(await rig.get())
+    await rig.write("PUT", ("If-Match", '"x"'))
+    assert tag_of(await rig.get()) == before
+
+
+async def test_a_relayed_write_is_counted() -> None:
+    """It may change the resource, too."""
+    rig = Rig(answering(Canned(200, b"old")), COUNTED)
+    before = tag_of(await rig.get())
+    await rig.relay("POST")
+    assert tag_of(await rig.get()) != before
+
+
+async def test_without_the_count_there_is_no_tag_and_no_write() -> None:
+    """Readers are shown what there is; a write is not let through on less than the route asks for."""
+    state = UncountedState()
+    rig = Rig(lambda *_: Canned(200, b"old"), COUNTED, state=state)
+    shown = await rig.get()
+    assert shown.response is not None
+    assert (shown.response.status, tag_of(shown)) == (200, "")
+    with pytest.raises(StoreFailure):
+        await rig.write("PUT", ("If-Match", '"x"'))
+    assert rig.upstream.performed() == []
+
+
+async def test_a_count_that_was_lost_refuses() -> None:
+    """G4: what the store forgets costs work, and permits nothing."""
+    script = answering(Canned(200, b"old"))
+    before = tag_of(await Rig(script, COUNTED).get())
+    fresh = Rig(script, COUNTED)
+    assert isinstance((await fresh.write("PUT", ("If-Match", before))).verdict, PreconditionFailed)
+    assert fresh.upstream.performed() == []

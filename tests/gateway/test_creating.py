@@ -1,0 +1,175 @@
+"""What an answer to a write says of other resources: the tag of what was created, and what is to be forgotten."""
+
+from dataclasses import replace
+
+import pytest
+
+from proxy.adapters.memory import MemoryState
+from proxy.core.fields import Fields
+from proxy.core.message import Request, Response
+from proxy.core.route import Guard, Query, Route, Routes, TagOnWrite, UnconditionalPost
+from proxy.core.template import Template
+from proxy.errors import Failure, NotSent, Unanswered
+from proxy.gateway import Gateway, Kind
+from proxy.ports import LeaseTerms, Purpose
+from tests.support.scripted import TEXT, Canned, Rig, request
+from tests.support.world import SilentJournal, Text
+
+LIST = Route("list", Template.parse("/things"), etag_on_write=TagOnWrite.ALWAYS)
+ITEM = Route("item", Template.parse("/things/{id}"))
+NEW = b"new"
+HOST = ("Host", "h")
+
+
+class Collection(Rig):
+    """A gateway before an origin server where POST creates `/things/7`; `location` is what it says of it."""
+
+    def __init__(self, *routes: Route, location: str = "/things/7", status: int = 201) -> None:
+        self.location, self.status = location, status
+        self.shown: Canned | Failure = Canned(200, NEW)
+        super().__init__(self._answer, (routes or (LIST, ITEM))[0], state=MemoryState())
+        self.gateway = Gateway(Routes(routes or (LIST, ITEM)), self.upstream, self.lock, self.state, self.minter)
+        self.meanwhile = self.nobody_writes
+
+    def _answer(self, asked: Request, purpose: Purpose) -> Canned | Failure:
+        if purpose is Purpose.SELECT:
+            return self.shown if asked.target.path.startswith("/things/7") else Canned(200, b"list")
+        self.meanwhile()
+        return Canned(self.status, b"", (*TEXT, ("Location", self.location)))
+
+    def nobody_writes(self) -> None:
+        """Let nothing happen."""
+
+    def somebody_writes(self) -> None:
+        """Let a write of what is created begin and end."""
+        self.state.suspend("/things/7")
+        self.state.resume("/things/7")
+
+    async def create(self, *lines: tuple[str, str], method: str = "POST", path: str = "/things") -> str | None:
+        """Create, as the server would; return the tag in the answer."""
+        asked = request(method, path, HOST, *lines)
+        planned = self.gateway.identify(asked)
+        pass_on = self.gateway.guard if planned.kind is Kind.GUARD else self.gateway.relay
+        answer = await pass_on(asked, Text(NEW), planned, SilentJournal())
+        assert answer.response is not None
+        assert answer.response.status == self.status
+        return answer.response.fields.get("etag")
+
+    @property
+    def expected(self) -> str:
+        """The tag that a GET of what was created would show."""
+        return str(self.minter.mint("/things/7", Response(200, Fields(TEXT), NEW), ITEM.rules).tag)
+
+
+@pytest.mark.parametrize("lock", list(UnconditionalPost))
+@pytest.mark.parametrize("location", ["/things/7", "things/7", "http://h/things/7", "https://h/things/7"])
+async def test_a_201_has_the_tag_of_what_its_location_names(location: str, lock: UnconditionalPost) -> None:
+    """RFC 9110 §15.3.2: whether the POST was locked or relayed; and no lock is left behind."""
+    rig = Collection(replace(LIST, unconditional_post=lock), ITEM, location=location)
+    assert await rig.create() == rig.expected
+    async with rig.lock.hold("/things/7", LeaseTerms(0.01, 1, 1, 1)):
+        pass
+
+
+async def test_it_is_selected_with_the_credentials_of_who_created_it() -> None:
+    """And without what belongs to the content that was sent."""
+    rig = Collection()
+    await rig.create(("Authorization", "me"), ("Content-Type", "a/b"), ("Prefer", "return=minimal"))
+    asked = rig.upstream.selects()[0].request
+    assert (asked.method, asked.target.raw, asked.fields.get("authorization")) == ("GET", "/things/7", "me")
+    assert not {"content-type", "prefer"} & asked.fields.names()
+
+
+@pytest.mark.parametrize(
+    "location", ["http://other/things/7", "//other/things/7", "/elsewhere", "/things/7#x", "", "mailto:a@b"]
+)
+async def test_what_is_not_ours_has_no_tag(location: str) -> None:
+    """Another origin is not asked, and what no route guards has no tag to say."""
+    rig = Collection(location=location)
+    assert await rig.create() is None
+    assert rig.upstream.selects() == []
+
+
+@pytest.mark.parametrize(
+    "routes",
+    [
+        (replace(LIST, etag_on_write=TagOnWrite.VERBATIM), ITEM),
+        (replace(LIST, etag_on_write=TagOnWrite.NEVER), ITEM),
+        (replace(LIST, guard=Guard.REPORT), ITEM),
+        (LIST, replace(ITEM, guard=Guard.OFF)),
+        (LIST, replace(ITEM, guard=Guard.REPORT)),
+        (LIST, replace(ITEM, state=Template.parse("/other/{id}"))),
+    ],
+)
+async def test_a_tag_is_said_only_where_it_guards_and_the_route_says_it(routes: tuple[Route, ...]) -> None:
+    """A tag that would not be accepted helps nobody."""
+    rig = Collection(*routes)
+    assert await rig.create() is None
+    assert rig.upstream.selects() == []
+
+
+async def test_a_view_was_not_created() -> None:
+    """Its tag would be that of a part."""
+    rig = Collection(LIST, replace(ITEM, query=Query.VIEW), location="/things/7?fields=name")
+    assert await rig.create() is None
+
+
+@pytest.mark.parametrize("status", [200, 202, 204, 303, 400, 502])
+async def test_only_201_creates(status: int) -> None:
+    """Whatever Location means on other answers."""
+    rig = Collection(status=status)
+    assert await rig.create() is None
+
+
+@pytest.mark.parametrize("shown", [Canned(403), Canned(404), NotSent("x"), Unanswered("x")])
+async def test_what_cannot_be_selected_takes_nothing_from_the_answer(shown: Canned | Failure) -> None:
+    """The resource was created; its tag is not known, and that is all."""
+    rig = Collection()
+    rig.shown = shown
+    assert await rig.create() is None
+
+
+async def test_what_somebody_wrote_meanwhile_has_no_tag_here() -> None:
+    """I11: it would be the tag of a state that whoever created it never saw, and would let it overwrite that."""
+    rig = Collection()
+    rig.meanwhile = rig.somebody_writes
+    assert await rig.create() is None
+
+
+async def test_what_somebody_wrote_before_has_one() -> None:
+    """Then it is not what was created, or was deleted before that."""
+    rig = Collection()
+    rig.somebody_writes()
+    assert await rig.create() == rig.expected
+
+
+async def test_what_somebody_is_writing_has_no_tag_here() -> None:
+    """Nobody waits long for a tag."""
+    rig = Collection()
+    async with rig.lock.hold("/things/7", LeaseTerms(1, 5, 5, 1)):
+        assert await rig.create() is None
+
+
+async def test_a_put_that_creates_says_the_tag_under_its_own_lease() -> None:
+    """Location names the target itself: the resource is held already."""
+    rig = Collection(LIST, replace(ITEM, etag_on_write=TagOnWrite.ALWAYS))
+    assert await rig.create(method="PUT", path="/things/7") == rig.expected
+
+
+@pytest.mark.parametrize("name", ["Location", "Content-Location"])
+@pytest.mark.parametrize(("status", "forgotten"), [(200, True), (303, True), (404, False)])
+async def test_what_an_answer_names_is_forgotten(name: str, status: int, forgotten: bool) -> None:
+    """RFC 9111 §4.4: what was remembered of it may be of before the write."""
+    trusting = replace(ITEM, trust=60.0)
+    rig = Rig(lambda *_: Canned(200, NEW), trusting, state=MemoryState())
+    rig.gateway = Gateway(Routes((LIST, trusting)), rig.upstream, rig.lock, rig.state, rig.minter)
+    tag = str(rig.minter.mint("/things/7", Response(200, Fields(TEXT), NEW), ITEM.rules).tag)
+    await rig.get("/things/7")
+    asked = len(rig.upstream.sent)
+    await rig.get("/things/7", ("If-None-Match", tag))
+    assert len(rig.upstream.sent) == asked  # it is trusted
+    rig.upstream.script = lambda *_: Canned(status, b"", (*TEXT, (name, "/things/7")))
+    await rig.relay("POST", path="/things")
+    rig.upstream.script = lambda *_: Canned(200, NEW)
+    await rig.get("/things/7", ("If-None-Match", tag))
+    assert (len(rig.upstream.sent) == asked + 2) is forgotten
