@@ -11,6 +11,7 @@ from typing import Final
 
 from proxy.core import target as request_target
 from proxy.core.preconditions import Policy
+from proxy.core.problem_template import DOCUMENTS, ProblemTemplates
 from proxy.core.tag_rules import TagRules
 from proxy.core.target import Target
 from proxy.core.template import Template, require_captured
@@ -128,6 +129,7 @@ class Route:
     this one and whose lock its writers take; None means the target itself. `trust` is for how many seconds a remembered
     tag may answer 304 or 412 without the origin server being asked. `fence` names the field in which a write's fence is
     forwarded; None means nowhere. `already_applied`: a write that would change nothing is answered as done.
+    `problem` are the bodies of its refusals.
 
     Raised on construction when `state` uses a name that `template` does not capture: `ValueError`.
     """
@@ -150,6 +152,7 @@ class Route:
     fence: str | None = None
     select: SelectRules = SelectRules()
     already_applied: bool = False
+    problem: ProblemTemplates = DOCUMENTS
 
     def __post_init__(self) -> None:
         if self.state is not None:

@@ -49,7 +49,7 @@ class Gateway(Reading):
         write = Write(request, content, match, conditions, self._state.now(), journal)
         refusal = self.require(write.match, conditions, journal)
         if refusal is not None:
-            return _refused(write.match, refusal)
+            return Answer(refusal, None)
         presumed = await self.presume(request, write.match, conditions, journal)
         if presumed is not None:
             return presumed
@@ -57,7 +57,7 @@ class Gateway(Reading):
             if write.depends_on_state:
                 refusal = await self.reconsider(write, lease)
                 if refusal is not None:
-                    return _refused(write.match, refusal)
+                    return Answer(refusal, None)
                 selection = await self.select(request, write.match, journal, under=lease)
                 verdict = self.evaluate(write, selection)
                 if not isinstance(verdict, Perform):
@@ -78,7 +78,7 @@ class Gateway(Reading):
         """
         match = matched(plan)
         refusal = self.require(match, Preconditions.parse(request.fields, match.route.policy.tolerated), journal)
-        return None if refusal is None else _refused(match, refusal)
+        return None if refusal is None else Answer(refusal, None)
 
     def require(self, match: Match, conditions: Preconditions, journal: Journal) -> Refusal | None:
         """Refuse what lacks the precondition that the route requires whatever the state (428)."""
@@ -131,7 +131,7 @@ class Gateway(Reading):
             raise Unverifiable(detail)
         if not isinstance(verdict, Indeterminate):
             await selection.aclose()
-            return _refused(write.match, verdict)
+            return Answer(verdict, None)
         response = presenting.untagged(selected.response, write.match.route.rules)
         note = f"the selection was answered {status}; the request was not forwarded"
         return Answer(verdict, response, selection.rest, note=note)
@@ -225,10 +225,6 @@ def _forwarded(write: Write, current: Validator | None, lease: Lease) -> Request
     if isinstance(write.conditions.if_match, tuple):  # one of them names it, perhaps in a spelling tolerated here alone
         request = request.with_fields(request.fields.replacing("If-Match", str(current.tag)))
     return selecting.fenced(request, route.fence, lease.fence)
-
-
-def _refused(match: Match, verdict: Verdict) -> Answer:
-    return Answer(verdict, None, missing_status=match.route.missing_status)
 
 
 def _tag_to_say(may_say: Statement, write: Write, selection: Selection) -> EntityTag | None:

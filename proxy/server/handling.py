@@ -16,6 +16,7 @@ from proxy import problems
 from proxy.core import admission, forwarding, framing, proxy_status
 from proxy.core.fields import Fields
 from proxy.core.message import SAFE_METHODS, Request, Response
+from proxy.core.route import UNMATCHED
 from proxy.core.verdict import PreconditionFailed, PreconditionRequired
 from proxy.errors import BadFraming, ClientGone, Failure, MalformedRequest, Outcome
 from proxy.gateway import Answer, Gateway, Kind, Plan
@@ -79,7 +80,9 @@ class Handling:
             await self._settle(exchange, Situation.EXPECTATION)
             return
         plan = self._gateway.identify(request)
-        exchange.journal.note(route=None if plan.match is None else plan.match.route.name)
+        if plan.match is not None:
+            exchange.route = plan.match.route
+            exchange.journal.note(route=plan.match.route.name)
         if plan.kind is Kind.REJECT:
             await self._settle(exchange, Situation.UNMATCHED)
         elif plan.kind is Kind.GUARD:
@@ -127,19 +130,20 @@ class Handling:
                 exchange.journal.judged(answer.verdict)
             if answer.response is None or answer.note is not None:
                 exchange.journal.note(outcome=Outcome.NOT_APPLIED.value)
-            await self._write(exchange, self._response(answer), answer)
+            await self._write(exchange, self._response(exchange, answer), answer)
         finally:
             if answer.rest is not None:
                 await answer.rest.aclose()
 
-    def _response(self, answer: Answer) -> Response:
+    def _response(self, exchange: Exchange, answer: Answer) -> Response:
         """Return the response of an answer: the origin server's on its way back, or a refusal's problem document."""
         if answer.response is not None:
             marked = proxy_status.of_theirs(answer.response, answer.note)
             fields = forwarding.returning(marked, self._identity.pseudonym)
             return Response(answer.response.status, fields, answer.response.content)
         if isinstance(answer.verdict, (PreconditionFailed, PreconditionRequired)):
-            return problems.of_refusal(answer.verdict, answer.missing_status)
+            missing_status = (exchange.route or UNMATCHED).missing_status
+            return problems.of_refusal(answer.verdict, missing_status, exchange.wording)
         raise TypeError(f"an answer without a response must be a refusal, not {answer.verdict!r}")
 
     async def _settle(self, exchange: Exchange, situation: Situation) -> None:
@@ -157,7 +161,8 @@ class Handling:
         exchange.journal.note(reason=name, outcome=outcome.value)
         if not exchange.connection.gone.done():
             with suppress(ClientGone):
-                await self._write(exchange, problems.of_failure(failure, outcome), close=problems.closes(failure))
+                response = problems.of_failure(failure, outcome, exchange.wording)
+                await self._write(exchange, response, close=problems.closes(failure))
 
     async def _fault(self, exchange: Exchange) -> None:
         """Answer an exception that nobody foresaw, honestly about the outcome."""

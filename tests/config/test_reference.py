@@ -58,6 +58,8 @@ def test_every_variable_is_named() -> None:
         "| `lock.waiters` | number | `64` |",
         "| `trust` | duration | `0s` |",
         "| `fence` | field name or `null` | `null` |",
+        "| `problem` | mapping or `null` | `null` |",
+        "| `problem.precondition_failed.body` | mapping, list or text | required |",
     ],
 )
 def test_values_and_defaults_are_written_as_in_a_file(start: str) -> None:

@@ -63,6 +63,8 @@ def test_our_files_fit(file: Path) -> None:
         "routes: [{path: /, methods: null, state: null, name: null, absent_status: null}]",
         "routes: [{path: /, lock: {read: null, write: null}}]",
         "routes: []",
+        "routes: [{path: /, problem: null}, {path: /, problem: {precondition_failed: {body: {a: [1, {b: null}]}}}}]",
+        "routes: [{path: /, problem: {precondition_required: {body: '${X}', content_type: '${X}'}}}]",
     ],
 )
 def test_what_loads_fits(line: str) -> None:
@@ -94,6 +96,7 @@ def test_what_loads_fits(line: str) -> None:
         ("routes: [{path: /, limits: {mint: 8MB}}]", "$.routes[0].limits.mint"),
         ("routes: [{path: /, lock: {waiters: 0}}]", "$.routes[0].lock.waiters"),
         ("tls: {certificate: a}", "$.tls"),
+        ("routes: [{path: /, problem: {malformed_precondition: {body: 1}}}]", "$.routes[0].problem"),
     ],
 )
 def test_an_editor_marks_mistakes(line: str, path: str) -> None:

@@ -11,6 +11,7 @@ from proxy.config.translate import route, route_name, settings, store
 from proxy.core.canonical import CanonicalJson
 from proxy.core.entity_tag import TOLERANT, Tolerated
 from proxy.core.preconditions import Absence, Policy, Require
+from proxy.core.problem_template import ProblemTemplate, ProblemTemplates
 from proxy.core.route import (
     Guard,
     Limits,
@@ -82,6 +83,24 @@ def test_defaults_are_those_of_the_core() -> None:
         ({"unconditional_post": "lock"}, "unconditional_post", UnconditionalPost.LOCK),
         ({"trust": "1.5s"}, "trust", 1.5),
         ({"fence": "X-Fence"}, "fence", "X-Fence"),
+        (
+            {
+                "problem": {
+                    "precondition_failed": {"body": {"a": "{detail}"}},
+                    "malformed_precondition": {"content_type": "text/plain", "body": "{status}"},
+                }
+            },
+            "problem",
+            ProblemTemplates(
+                precondition_failed=ProblemTemplate.parse({"a": "{detail}"}),
+                malformed_precondition=ProblemTemplate.parse("{status}", "text/plain"),
+            ),
+        ),
+        (
+            {"problem": {"precondition_required": {"body": ()}}},
+            "problem",
+            ProblemTemplates(precondition_required=ProblemTemplate.parse(())),
+        ),
     ],
 )
 def test_each_key_arrives(keys: dict[str, Any], attribute: str, value: object) -> None:

@@ -1,7 +1,9 @@
 """From a parsed request to its answer: each kind of plan, each way to fail, one line in the log."""
 
 import asyncio
+import json
 import logging
+import re
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
@@ -12,6 +14,7 @@ from proxy.core.entity_tag import EntityTag
 from proxy.core.fields import Fields
 from proxy.core.message import Request
 from proxy.core.preconditions import Policy, Require
+from proxy.core.problem_template import ProblemTemplate, ProblemTemplates
 from proxy.core.route import Limits, LockRules, Routes, Timeouts, Unmatched
 from proxy.core.verdict import Perform, Reason
 from proxy.errors import NotSent, Unanswered
@@ -325,6 +328,49 @@ async def test_a_malformed_precondition(serving: Serving) -> None:
     answer = await stand.answer(put('If-Match: "a", b'))
     assert (answer.status, answer.problem["reason"]) == (400, "malformed-precondition")
     assert stand.origin.writes == []
+
+
+WIKI_BODIES = ProblemTemplates(
+    precondition_required=ProblemTemplate.parse({"message": "If-Match header is required"}, "application/json"),
+    precondition_failed=ProblemTemplate.parse({"message": "Wiki has been updated in the meantime"}, "application/json"),
+    malformed_precondition=ProblemTemplate.parse("{status} {correlation_id}", "text/plain"),
+)
+
+
+@pytest.mark.parametrize(
+    ("lines", "status", "content_type", "content"),
+    [
+        ([], 428, "application/json", b'{"message":"If-Match header is required"}'),
+        (['If-Match: "x"'], 412, "application/json", b'{"message":"Wiki has been updated in the meantime"}'),
+        (["If-Match: x", "X-Request-Id: r-1"], 400, "text/plain", b"400 r-1"),
+    ],
+)
+async def test_refusals_in_the_words_of_an_api(
+    serving: Serving, lines: list[str], status: int, content_type: str, content: bytes
+) -> None:
+    """A client of the API reads what it is used to, byte by byte; what the fields say of a refusal stays."""
+    stand = await serving(rules=routes(policy=Policy(Require.EXISTING), problem=WIKI_BODIES))
+    answer = await stand.answer(put(*lines))
+    assert (answer.status, answer.fields.get("content-type"), answer.content) == (status, content_type, content)
+    assert answer.fields.get("cache-control") == "no-store"
+    assert "proxy-status" in answer.fields
+    assert ("etag" in answer.fields) == (status == 412)
+    assert stand.origin.writes == []
+
+
+@pytest.mark.parametrize(
+    ("line", "taken"),
+    [("X-Correlation-Id: c-1", "c-1"), ("X-Request-Id: r-1", "r-1"), ("X-Request-Id: {}", None), ("X-Other: o", None)],
+)
+async def test_a_request_is_called_what_its_client_calls_it(serving: Serving, line: str, taken: str | None) -> None:
+    """In the log and in the body of a refusal; a name that is not sound is replaced by one of ours."""
+    own = ProblemTemplates(precondition_failed=ProblemTemplate.parse(("{correlation_id}",)))
+    stand = await serving(rules=routes(problem=own))
+    answer = await stand.answer(put('If-Match: "x"', line))
+    (name,) = json.loads(answer.content)
+    (logged,) = await stand.finish()
+    assert logged["id"] == name
+    assert name == taken or (taken is None and re.fullmatch("[0-9a-f]{16}", name))
 
 
 async def test_the_answer_to_a_selection_is_marked(serving: Serving) -> None:
