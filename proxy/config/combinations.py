@@ -16,6 +16,7 @@ from proxy.config.route_model import ProblemSection, RefusalSection
 from proxy.config.translate import route_name, store, timeouts, tls_files
 from proxy.config.units import written_duration
 from proxy.core.address import TcpAddress
+from proxy.core.cors import AllowedOrigins
 from proxy.core.route import MARGIN, shortest_write_lease
 from proxy.core.template import Literal, Template, Variable, require_captured
 
@@ -144,6 +145,7 @@ def _unguarded(section: RouteSection, at: KeyPath) -> Iterator[Mistake]:
         ("accept_tags", bool(section.accept_tags)),
         ("select", bool(section.select.model_fields_set)),
         ("problem", section.problem is not None),
+        ("cors", isinstance(section.cors, AllowedOrigins)),
     )
     for key, given in given_keys:
         path = (*at, key)

@@ -19,6 +19,7 @@ from proxy.config.route_model import (
 from proxy.config.route_scalars import AcceptTags, FenceField, Methods, Name, PathTemplate, Trust
 from proxy.config.scalars import Admin, Duration, File, Listen, Peer, Store, Upstream
 from proxy.config.section import Section, key, required
+from proxy.config.structures import Cors
 
 
 class TlsSection(Section):
@@ -90,6 +91,10 @@ class RouteSection(Section):
     )
     problem: ProblemSection | None = key(
         None, "Refusals in the words of an API of its own; null: problem documents (RFC 9457) of ours."
+    )
+    cors: Cors = key(
+        "auto",
+        "Pages of other origins: auto, as the origin says, and they may read ETag; off (in quotes); or those listed.",
     )
 
 

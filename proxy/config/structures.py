@@ -1,4 +1,4 @@
-"""The types of values that have parts of their own: the bodies of refusals.
+"""The types of values that have parts of their own: bodies of refusals, lists of origins.
 
 What lives here: how such a value is read, each mistake at the part where it stands. What must not: values of a single
 part (`scalars`), and what is made of these (`translate`).
@@ -13,14 +13,19 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from proxy.config.mistakes import KeyPath
 from proxy.config.notation import TEXT_EXPECTED
+from proxy.config.scalars import OFF
 from proxy.config.yaml_source import Misread
-from proxy.core import problem_template
+from proxy.core import cors, problem_template
+from proxy.core.cors import AllowedOrigins, Sharing
 from proxy.core.problem_template import ProblemTemplate
 
 _TOKEN: Final = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # noqa: S105 - RFC 9110 §5.6.2, a notation
 _MEDIA_TYPE: Final = regex(rf'{_TOKEN}/{_TOKEN}(?: *; *{_TOKEN}=(?:{_TOKEN}|"[ !#-\[\]-~]*"))*')
+_ORIGIN_PATTERN: Final = r"\*|[A-Za-z][A-Za-z0-9+.-]*://[^/?#@*]+"
 
 _PLAIN: Final = "text, a number, true, false or null"
+_SHARING: Final = f'auto, "{OFF}" or a list of origins'
+_WEB_ORIGIN: Final = "an origin such as https://app.example"
 
 Fault = tuple[KeyPath, object, ValueError | PydanticCustomError]
 """Where in a value a mistake is, the part that is one, and what is expected."""
@@ -74,6 +79,29 @@ def _body_faults(value: object, path: KeyPath) -> Iterator[Fault]:
             yield path, value, fault
 
 
+def _cors(value: object) -> Sharing | AllowedOrigins:
+    if isinstance(value, tuple) and value:
+        _refuse(list(_origin_faults(value)))
+        return AllowedOrigins(tuple(dict.fromkeys(map(cors.parse_origin, value))))
+    if isinstance(value, str) and value in {each.value for each in Sharing}:
+        return Sharing(value)
+    if isinstance(value, str | tuple):
+        raise ValueError(f'expected {_SHARING} such as ["https://app.example"]')  # noqa: TRY004 - nor is its type wrong
+    raise _no_text(_SHARING)
+
+
+def _origin_faults(value: tuple[object, ...]) -> Iterator[Fault]:
+    for index, item in enumerate(value):
+        if not isinstance(item, str):
+            yield (index,), item, _no_text(_WEB_ORIGIN)
+            continue
+        try:
+            if cors.parse_origin(item) == cors.ANYONE and len(value) > 1:
+                yield (index,), item, ValueError("* stands for every origin; write it alone, or leave it out")
+        except ValueError as fault:
+            yield (index,), item, fault
+
+
 ContentType = Annotated[
     str,
     AfterValidator(_content_type),
@@ -83,4 +111,20 @@ Body = Annotated[
     Any,
     PlainValidator(_body),
     WithJsonSchema({"type": ["object", "array", "string"], "title": "mapping, list or text"}),
+]
+Cors = Annotated[
+    Sharing | AllowedOrigins,
+    PlainValidator(_cors),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "enum": [each.value for each in Sharing]},
+                {
+                    "type": "array",
+                    "items": {"type": "string", "title": "origin", "pattern": f"^(?:{_ORIGIN_PATTERN})$"},
+                    "minItems": 1,
+                },
+            ]
+        }
+    ),
 ]

@@ -104,6 +104,7 @@ def route(section: RouteSection) -> Route:
         select=SelectRules(section.select.accept, _selecting(section.select)),
         already_applied=section.already_applied,
         problem=_problem(section.problem),
+        cors=section.cors,
     )
 
 

@@ -66,5 +66,6 @@ Values     `message`, `representation`, `verdict`
 Rules      `admission` (what is let in at all), `forwarding` (what a gateway adds and drops), `template`, `route` (what
            is guarded and how), `selecting` (what is asked), `canonical` and `minting` (what a state is called),
            `preconditions` (what a request demands of it), `presenting` (what is answered from it),
-           `problem_template` (how a refusal is put), `correlation` (what a request is called)
+           `problem_template` (how a refusal is put), `cors` (who may read an answer), `correlation` (what a
+           request is called)
 """

@@ -10,6 +10,7 @@ from enum import Enum
 from typing import Final
 
 from proxy.core import target as request_target
+from proxy.core.cors import Cors, Sharing
 from proxy.core.preconditions import Policy
 from proxy.core.problem_template import DOCUMENTS, ProblemTemplates
 from proxy.core.tag_rules import TagRules
@@ -127,9 +128,8 @@ class Route:
 
     `methods` None means every method; GET stands for HEAD too. `state` names the resource whose representation guards
     this one and whose lock its writers take; None means the target itself. `trust` is for how many seconds a remembered
-    tag may answer 304 or 412 without the origin server being asked. `fence` names the field in which a write's fence is
-    forwarded; None means nowhere. `already_applied`: a write that would change nothing is answered as done.
-    `problem` are the bodies of its refusals.
+    tag may answer 304 or 412. `fence` names the field in which a write's fence is forwarded; None means nowhere.
+    `already_applied`: what would change nothing is answered as done. `problem`: its refusals. `cors`: who may read it.
 
     Raised on construction when `state` uses a name that `template` does not capture: `ValueError`.
     """
@@ -153,6 +153,7 @@ class Route:
     select: SelectRules = SelectRules()
     already_applied: bool = False
     problem: ProblemTemplates = DOCUMENTS
+    cors: Cors = Sharing.AUTO
 
     def __post_init__(self) -> None:
         if self.state is not None:

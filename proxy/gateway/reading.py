@@ -6,7 +6,7 @@ current state; `proxy.gateway.writing` adds the guard around it.
 
 from dataclasses import replace
 
-from proxy.core import preconditions, presenting, selecting
+from proxy.core import cors, preconditions, presenting, selecting
 from proxy.core.message import Request, Response
 from proxy.core.minting import Minter, Provenance, Validator
 from proxy.core.preconditions import Preconditions, Require
@@ -132,6 +132,7 @@ class Reading:
         asked = _asked(request, match, revalidate=True)
         with journal.step(Step.RECALL):
             known = await self._state.recall(match.lock_key, speaks_for(match, asked))
+        journal.heard(cors.NOTHING if known is None else cors.said(known.fields))
         return known if known is not None and known.firm else None
 
     async def select(
@@ -145,12 +146,12 @@ class Reading:
         revalidate = under is not None or match.route.trust > 0
         asked = _asked(request, match, revalidate=revalidate)
         sent = asked if under is None else selecting.fenced(asked, match.route.fence, under.fence)
-        timeouts = match.route.timeouts
         began = self._state.now()
         with journal.step(step):
-            budget = Budget(timeouts.connect, timeouts.select)
+            budget = Budget(match.route.timeouts.connect, match.route.timeouts.select)
             reply = await self._upstream.send(sent, None, purpose=Purpose.SELECT, budget=budget)
             journal.note(upstream_status=reply.status)
+            journal.heard(cors.said(reply.fields))
             try:
                 selected, validator, rest = await self._read(reply, match)
             except BaseException:
@@ -209,10 +210,10 @@ def _asks_for_a_part(request: Request, selected: Selected) -> bool:
 
 def remembered(match: Match, selection: Selection) -> Remembered:
     """Return what is worth remembering of a selection of a representation or its absence."""
-    firm = selection.revalidated
+    head, firm = selection.selected.response, selection.revalidated
     if selection.validator is None:
-        return Remembered(None, selection.began, firm=firm)
-    whole = presenting.tagged(selection.selected.response, selection.validator, match.route.rules)
+        return Remembered(None, selection.began, cors.said(head.fields), firm)
+    whole = presenting.tagged(head, selection.validator, match.route.rules)
     return Remembered(selection.validator, selection.began, presenting.not_modified(whole).fields, firm)
 
 
@@ -230,7 +231,7 @@ def speaks_for(match: Match, asked: Request) -> bytes:
 
 def plan(routes: Routes, request: Request) -> Plan:
     """Say what is to be done with a request under these routes."""
-    match = routes.match(request.method, request.target)
+    match = routes.match(cors.asked_method(request.method, request.fields) or request.method, request.target)
     if match is None:
         return Plan(Kind.REJECT if routes.unmatched is Unmatched.REJECT else Kind.RELAY, None)
     if match.route.guard is Guard.OFF or request.method == "OPTIONS":

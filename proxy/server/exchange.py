@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, cast
 from aiohttp import web
 
 from proxy.core import correlation
+from proxy.core.cors import Cors, Sharing
 from proxy.core.fields import Fields
 from proxy.core.forwarding import Hop
+from proxy.core.route import Guard
 from proxy.problems import OURS, Wording
 from proxy.server.answering import Answerer
 from proxy.server.receiving import Arriving
@@ -60,6 +62,11 @@ class Exchange:
         """What the client expects, in lower case (RFC 9110 §10.1.1); None from HTTP/1.0, where that is ignored."""
         expected = self.fields.get("expect")
         return None if expected is None or self.version < _HTTP_1_1 else expected.lower()
+
+    @property
+    def cors(self) -> Cors:
+        """Which pages may read the answer; where nothing is guarded that is none of our business."""
+        return Sharing.OFF if self.route is None or self.route.guard is Guard.OFF else self.route.cors
 
     @property
     def wording(self) -> Wording:

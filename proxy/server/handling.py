@@ -8,12 +8,12 @@ bytes are read and written.
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aiohttp import web
 
 from proxy import problems
-from proxy.core import admission, forwarding, framing, proxy_status
+from proxy.core import admission, cors, forwarding, framing, proxy_status
 from proxy.core.fields import Fields
 from proxy.core.message import SAFE_METHODS, Request, Response
 from proxy.core.route import UNMATCHED
@@ -83,7 +83,10 @@ class Handling:
         if plan.match is not None:
             exchange.route = plan.match.route
             exchange.journal.note(route=plan.match.route.name)
-        if plan.kind is Kind.REJECT:
+        preflight = cors.answered(exchange.cors, exchange.method, exchange.fields)
+        if preflight is not None:
+            await self._write(exchange, preflight)
+        elif plan.kind is Kind.REJECT:
             await self._settle(exchange, Situation.UNMATCHED)
         elif plan.kind is Kind.GUARD:
             await self._guard(exchange, request, plan)
@@ -106,7 +109,8 @@ class Handling:
             answer = await self._gateway.observe(request, plan, exchange.journal)
         else:
             content = exchange.content() if exchange.framed else None
-            answer = await self._gateway.relay(request, content, plan, exchange.journal, self._interim(exchange))
+            onward = cors.relayed(exchange.cors, request)
+            answer = await self._gateway.relay(onward, content, plan, exchange.journal, self._interim(exchange))
         await self._send(exchange, answer)
 
     async def _guard(self, exchange: Exchange, request: Request, plan: Plan) -> None:
@@ -176,7 +180,10 @@ class Handling:
     async def _write(
         self, exchange: Exchange, response: Response, answer: Answer | None = None, *, close: bool = False
     ) -> None:
-        exchange.journal.note(status=response.status, etag=response.fields.get("etag"))
+        heard = exchange.journal.sharing if answer is None or answer.response is None else cors.NOTHING
+        fields = cors.shared(exchange.cors, exchange.method, exchange.fields, response.fields, heard)
+        response = replace(response, fields=fields)
+        exchange.journal.note(status=response.status, etag=fields.get("etag"))
         with exchange.journal.step(Step.ANSWER):
             await exchange.answerer.send(response, None if answer is None else answer.rest, close=close)
 

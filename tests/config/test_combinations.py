@@ -230,3 +230,9 @@ def test_words_for_refusals_that_never_come() -> None:
     """Where nothing is guarded nothing is refused."""
     lines = 'routes: [{path: /a, guard: "off", problem: {}}]'
     assert list(found(lines)) == [("routes", 0, "problem")]
+
+
+def test_sharing_by_itself_takes_a_guard() -> None:
+    """Where nothing is guarded requests are passed on as they are; that a route does nothing may be said twice."""
+    assert list(found('routes: [{path: /a, guard: "off", cors: ["*"]}]')) == [("routes", 0, "cors")]
+    assert found('routes: [{path: /a, guard: "off", cors: "off"}, {path: /b, guard: "off", cors: auto}]') == {}

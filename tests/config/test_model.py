@@ -20,15 +20,13 @@ FIRST_LINE = "# yaml-language-server: $schema=schema.json"
 
 KEYS = [(path, key) for path, section in SECTIONS.items() for key in keys(section)]
 
-UNUSED = re.compile(r"^( *)(\w+): null\n((?: *#.*\n)+)", re.MULTILINE)
+UNUSED = re.compile(r"^( *)(\w+): null\n(\1# \2:\n(?:\1#   .*\n)+)", re.MULTILINE)
 """A mapping that is null, and behind it in comments what it is otherwise."""
 
 
 def used(unused: re.Match[str]) -> str:
-    """Return the mapping with its keys; of a key that is null by itself, what stands there."""
-    indent, key, below = unused.groups()
-    if not below.startswith(f"{indent}# {key}:\n"):
-        return unused[0]
+    """Return the mapping that stands in the comments."""
+    indent, _, below = unused.groups()
     return re.sub(rf"^{indent}# ", indent, below, flags=re.MULTILINE)
 
 

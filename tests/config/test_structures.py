@@ -1,4 +1,4 @@
-"""Values that have parts of their own: the bodies of refusals."""
+"""Values that have parts of their own: bodies of refusals, lists of origins."""
 
 import json
 
@@ -141,3 +141,45 @@ def test_a_media_type_is_one(text: str, fits: bool) -> None:
 def test_the_keys_around_a_body(lines: str, mistake: str) -> None:
     """They are keys like all others."""
     assert any(mistake in found for found in said(lines))
+
+
+EXPECTED = 'expected auto, "off" or a list of origins such as ["https://app.example"]'
+
+
+@pytest.mark.parametrize(
+    ("value", "mistakes"),
+    [
+        ("auto", []),
+        ('"off"', []),
+        ('["https://app.example", "http://localhost:3000"]', []),
+        ('["*"]', []),
+        (
+            "off",
+            [
+                (
+                    "4:11: cors: found false, which is how YAML reads a bare off; "
+                    'expected auto, "off" or a list of origins; to mean the text, write "off" in quotes'
+                )
+            ],
+        ),
+        ("atuo", [f'4:11: cors: found "atuo"; {EXPECTED}']),
+        ("https://app.example", [f'4:11: cors: found "https://app.example"; {EXPECTED}']),
+        ("[]", [f"4:11: cors: found a list; {EXPECTED}"]),
+        ("{}", ['4:11: cors: found a mapping; expected auto, "off" or a list of origins']),
+        (
+            '["https://a.example/", null, "null", "*"]',
+            [
+                (
+                    '4:12: cors[0]: found "https://a.example/"; '
+                    "an origin is scheme://host[:port] and no more; leave out path, query and user"
+                ),
+                "4:34: cors[1]: found nothing; expected an origin such as https://app.example",
+                ('4:40: cors[2]: found "null"; expected scheme://host[:port], such as https://app.example, or * alone'),
+                '4:48: cors[3]: found "*"; * stands for every origin; write it alone, or leave it out',
+            ],
+        ),
+    ],
+)
+def test_a_mistake_in_a_list_of_origins_stands_where_it_is(value: str, mistakes: list[str]) -> None:
+    """Each origin by itself; a single one is asked to be a list."""
+    assert said(f"cors: {value}") == mistakes

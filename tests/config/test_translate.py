@@ -9,6 +9,7 @@ from proxy.config.model import Document, RouteSection
 from proxy.config.settings import OnStoreFailure
 from proxy.config.translate import route, route_name, settings, store
 from proxy.core.canonical import CanonicalJson
+from proxy.core.cors import AllowedOrigins, Sharing
 from proxy.core.entity_tag import TOLERANT, Tolerated
 from proxy.core.preconditions import Absence, Policy, Require
 from proxy.core.problem_template import ProblemTemplate, ProblemTemplates
@@ -96,6 +97,8 @@ def test_defaults_are_those_of_the_core() -> None:
                 malformed_precondition=ProblemTemplate.parse("{status}", "text/plain"),
             ),
         ),
+        ({"cors": "off"}, "cors", Sharing.OFF),
+        ({"cors": ("HTTPS://a:443", "https://a")}, "cors", AllowedOrigins(("https://a",))),
         (
             {"problem": {"precondition_required": {"body": ()}}},
             "problem",
