@@ -12,9 +12,11 @@ from typing import Final
 
 from proxy.config.mistakes import KeyPath, Mistake, quoted
 from proxy.config.model import Document, RouteSection
+from proxy.config.route_model import ProblemSection, RefusalSection
 from proxy.config.translate import route_name, store, timeouts, tls_files
 from proxy.config.units import written_duration
 from proxy.core.address import TcpAddress
+from proxy.core.cors import AllowedOrigins
 from proxy.core.route import MARGIN, shortest_write_lease
 from proxy.core.template import Literal, Template, Variable, require_captured
 
@@ -142,12 +144,26 @@ def _unguarded(section: RouteSection, at: KeyPath) -> Iterator[Mistake]:
         ("already_applied", section.already_applied),
         ("accept_tags", bool(section.accept_tags)),
         ("select", bool(section.select.model_fields_set)),
+        ("problem", section.problem is not None),
+        ("cors", isinstance(section.cors, AllowedOrigins)),
     )
     for key, given in given_keys:
         path = (*at, key)
         if given and section.guard == "off":
             message = 'this does nothing where guard is "off"; leave it out, or guard the route'
             yield Mistake(path, message, rests_on=(path, guard))
+
+
+def _text_as_json(section: RouteSection, at: KeyPath) -> Iterator[Mistake]:
+    """Find text that would be sent as JSON because nobody said what it is."""
+    told = section.problem or ProblemSection()
+    for key in ProblemSection.model_fields:
+        refusal: RefusalSection | None = getattr(told, key)
+        if refusal is not None and isinstance(refusal.body, str) and "content_type" not in refusal.model_fields_set:
+            body = (*at, "problem", key, "body")
+            advice = "say what it is beside it, such as content_type: text/plain; or write a mapping"
+            message = f"this text would be sent as {refusal.content_type}; {advice}"
+            yield Mistake(body, message, rests_on=(body, (*at, "problem", key, "content_type")))
 
 
 _ROUTE_RULES: Final[tuple[Callable[[RouteSection, KeyPath], Iterator[Mistake]], ...]] = (
@@ -159,6 +175,7 @@ _ROUTE_RULES: Final[tuple[Callable[[RouteSection, KeyPath], Iterator[Mistake]], 
     _views,
     _state,
     _unguarded,
+    _text_as_json,
 )
 
 

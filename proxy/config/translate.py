@@ -9,10 +9,19 @@ from pathlib import Path
 from typing import Final
 
 from proxy.config.model import Document, RouteSection
-from proxy.config.route_model import EtagSection, LimitsSection, LockSection, SelectSection, TimeoutsSection
+from proxy.config.route_model import (
+    EtagSection,
+    LimitsSection,
+    LockSection,
+    ProblemSection,
+    RefusalSection,
+    SelectSection,
+    TimeoutsSection,
+)
 from proxy.config.settings import OnStoreFailure, Settings, TlsFiles
 from proxy.core.canonical import AsSent, CanonicalJson
 from proxy.core.preconditions import Absence, Policy, Require
+from proxy.core.problem_template import DOCUMENTS, ProblemTemplate, ProblemTemplates
 from proxy.core.route import (
     MARGIN,
     Guard,
@@ -94,6 +103,8 @@ def route(section: RouteSection) -> Route:
         fence=section.fence,
         select=SelectRules(section.select.accept, _selecting(section.select)),
         already_applied=section.already_applied,
+        problem=_problem(section.problem),
+        cors=section.cors,
     )
 
 
@@ -127,6 +138,20 @@ def _selecting(section: SelectSection) -> frozenset[str] | None:
 
 def _limits(section: LimitsSection) -> Limits:
     return Limits(content=section.content, mint=section.mint)
+
+
+def _problem(section: ProblemSection | None) -> ProblemTemplates:
+    if section is None:
+        return DOCUMENTS
+    return ProblemTemplates(
+        precondition_failed=_template(section.precondition_failed),
+        precondition_required=_template(section.precondition_required),
+        malformed_precondition=_template(section.malformed_precondition),
+    )
+
+
+def _template(section: RefusalSection | None) -> ProblemTemplate | None:
+    return None if section is None else ProblemTemplate.parse(section.body, section.content_type)
 
 
 def _lock(section: LockSection, times: Timeouts) -> LockRules:

@@ -7,6 +7,7 @@ the proxy enforces (DESIGN section 5, *never mixed*).
 from enum import Enum
 
 from proxy.core import ranges
+from proxy.core.cors import SHARING_FIELDS
 from proxy.core.entity_tag import EntityTag
 from proxy.core.fields import Fields
 from proxy.core.message import Request, Response
@@ -58,8 +59,8 @@ def untagged(response: Response, rules: TagRules) -> Response:
 
 
 def not_modified(whole: Response) -> Response:
-    """Return the 304 of a tagged 200."""
-    kept = Fields(line for line in whole.fields if line[0].lower() in NOT_MODIFIED_FIELDS)
+    """Return the 304 of a tagged 200, which the same pages may read."""
+    kept = Fields(line for line in whole.fields if line[0].lower() in NOT_MODIFIED_FIELDS | SHARING_FIELDS)
     return Response(304, kept)
 
 

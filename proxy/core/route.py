@@ -10,7 +10,9 @@ from enum import Enum
 from typing import Final
 
 from proxy.core import target as request_target
+from proxy.core.cors import Cors, Sharing
 from proxy.core.preconditions import Policy
+from proxy.core.problem_template import DOCUMENTS, ProblemTemplates
 from proxy.core.tag_rules import TagRules
 from proxy.core.target import Target
 from proxy.core.template import Template, require_captured
@@ -126,8 +128,8 @@ class Route:
 
     `methods` None means every method; GET stands for HEAD too. `state` names the resource whose representation guards
     this one and whose lock its writers take; None means the target itself. `trust` is for how many seconds a remembered
-    tag may answer 304 or 412 without the origin server being asked. `fence` names the field in which a write's fence is
-    forwarded; None means nowhere. `already_applied`: a write that would change nothing is answered as done.
+    tag may answer 304 or 412. `fence` names the field in which a write's fence is forwarded; None means nowhere.
+    `already_applied`: what would change nothing is answered as done. `problem`: its refusals. `cors`: who may read it.
 
     Raised on construction when `state` uses a name that `template` does not capture: `ValueError`.
     """
@@ -150,6 +152,8 @@ class Route:
     fence: str | None = None
     select: SelectRules = SelectRules()
     already_applied: bool = False
+    problem: ProblemTemplates = DOCUMENTS
+    cors: Cors = Sharing.AUTO
 
     def __post_init__(self) -> None:
         if self.state is not None:

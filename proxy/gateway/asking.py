@@ -6,7 +6,7 @@ here: what is done about the state; `proxy.gateway.reading` and `proxy.gateway.w
 
 from dataclasses import replace
 
-from proxy.core import preconditions, presenting, selecting
+from proxy.core import cors, preconditions, presenting, selecting
 from proxy.core.message import Request, Response
 from proxy.core.minting import Minter, Provenance, Validator, of_whole
 from proxy.core.preconditions import Preconditions
@@ -101,6 +101,7 @@ class Asking:
         asked = _asked(request, match, target, revalidate=True)
         with journal.step(Step.RECALL):
             known = await self._state.recall(match.lock_key, speaks_for(match, asked))
+        journal.heard(cors.NOTHING if known is None else cors.said(known.fields))
         return known if known is not None and known.firm else None
 
     def judge(self, method: str, match: Match, conditions: Preconditions, selection: Selection) -> Verdict:
@@ -136,6 +137,7 @@ class Asking:
         budget = Budget(timeouts.connect, timeouts.select)
         reply = await self._upstream.send(sent, None, purpose=Purpose.SELECT, budget=budget)
         journal.note(upstream_status=reply.status)
+        journal.heard(cors.said(reply.fields))
         try:
             return await _read(reply, match)
         except BaseException:
@@ -156,10 +158,10 @@ async def _read(reply: Reply, match: Match) -> tuple[Selected, Reply | None]:
 
 def remembered(match: Match, selection: Selection) -> Remembered:
     """Return what is worth remembering of a selection of a representation or its absence."""
-    firm = selection.revalidated
+    head, firm = selection.selected.response, selection.revalidated
     if selection.validator is None:
-        return Remembered(None, selection.began, firm=firm)
-    whole = presenting.tagged(selection.selected.response, selection.validator, match.route.rules)
+        return Remembered(None, selection.began, cors.said(head.fields), firm)
+    whole = presenting.tagged(head, selection.validator, match.route.rules)
     return Remembered(selection.validator, selection.began, presenting.not_modified(whole).fields, firm)
 
 

@@ -52,7 +52,7 @@ class Declining(Reading):
         """
         current = selection.validator
         if current is None or not isinstance(verdict, PreconditionFailed) or not write.wants_representation:
-            return Answer(verdict, None, missing_status=write.match.route.missing_status)
+            return Answer(verdict, None)
         whole = presenting.tagged(selection.selected.response, current, write.match.route.rules)
         shown = presenting.instead_of_problem(whole, write.match.state_target)
         return Answer(verdict, shown, note=f"{verdict.reason.value}; the request was not forwarded")

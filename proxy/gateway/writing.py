@@ -74,7 +74,7 @@ class Gateway(Declining):
         """
         match = matched(plan)
         refusal = self.require(match, self.conditions(request, match), journal)
-        return None if refusal is None else Answer(refusal, None, missing_status=match.route.missing_status)
+        return None if refusal is None else Answer(refusal, None)
 
     def require(self, match: Match, conditions: Preconditions, journal: Journal) -> Refusal | None:
         """Refuse what lacks the precondition that the route requires whatever the state (428)."""
@@ -113,7 +113,7 @@ class Gateway(Declining):
             return None
         verdict = self.judge_by(write.request.method, write.match, write.conditions, known.current)
         refused = isinstance(verdict, (PreconditionFailed, PreconditionRequired))
-        return Answer(verdict, None, missing_status=write.match.route.missing_status) if refused else None
+        return Answer(verdict, None) if refused else None
 
     def evaluate(self, write: Write, selection: Selection) -> Verdict:
         """Compare the preconditions with what the origin server just showed (RFC 9110 section 13.2.2)."""

@@ -63,6 +63,9 @@ def test_our_files_fit(file: Path) -> None:
         "routes: [{path: /, methods: null, state: null, name: null, absent_status: null}]",
         "routes: [{path: /, lock: {read: null, write: null}}]",
         "routes: []",
+        "routes: [{path: /, problem: null}, {path: /, problem: {precondition_failed: {body: {a: [1, {b: null}]}}}}]",
+        "routes: [{path: /, cors: auto}, {path: /, cors: 'off'}, {path: /, cors: ['https://a:1', '${X}', '*', 'a://b']}]",
+        "routes: [{path: /, problem: {precondition_required: {body: '${X}', content_type: '${X}'}}}]",
     ],
 )
 def test_what_loads_fits(line: str) -> None:
@@ -94,6 +97,9 @@ def test_what_loads_fits(line: str) -> None:
         ("routes: [{path: /, limits: {mint: 8MB}}]", "$.routes[0].limits.mint"),
         ("routes: [{path: /, lock: {waiters: 0}}]", "$.routes[0].lock.waiters"),
         ("tls: {certificate: a}", "$.tls"),
+        ("routes: [{path: /, cors: []}]", "$.routes[0].cors"),
+        ("routes: [{path: /, cors: ['https://a/b']}]", "$.routes[0].cors"),
+        ("routes: [{path: /, problem: {malformed_precondition: {body: 1}}}]", "$.routes[0].problem"),
     ],
 )
 def test_an_editor_marks_mistakes(line: str, path: str) -> None:

@@ -9,8 +9,10 @@ from proxy.config.model import Document, RouteSection
 from proxy.config.settings import OnStoreFailure
 from proxy.config.translate import route, route_name, settings, store
 from proxy.core.canonical import CanonicalJson
+from proxy.core.cors import AllowedOrigins, Sharing
 from proxy.core.entity_tag import TOLERANT, Tolerated
 from proxy.core.preconditions import Absence, Policy, Require
+from proxy.core.problem_template import ProblemTemplate, ProblemTemplates
 from proxy.core.route import (
     Guard,
     Limits,
@@ -82,6 +84,26 @@ def test_defaults_are_those_of_the_core() -> None:
         ({"unconditional_post": "lock"}, "unconditional_post", UnconditionalPost.LOCK),
         ({"trust": "1.5s"}, "trust", 1.5),
         ({"fence": "X-Fence"}, "fence", "X-Fence"),
+        (
+            {
+                "problem": {
+                    "precondition_failed": {"body": {"a": "{detail}"}},
+                    "malformed_precondition": {"content_type": "text/plain", "body": "{status}"},
+                }
+            },
+            "problem",
+            ProblemTemplates(
+                precondition_failed=ProblemTemplate.parse({"a": "{detail}"}),
+                malformed_precondition=ProblemTemplate.parse("{status}", "text/plain"),
+            ),
+        ),
+        ({"cors": "off"}, "cors", Sharing.OFF),
+        ({"cors": ("HTTPS://a:443", "https://a")}, "cors", AllowedOrigins(("https://a",))),
+        (
+            {"problem": {"precondition_required": {"body": ()}}},
+            "problem",
+            ProblemTemplates(precondition_required=ProblemTemplate.parse(())),
+        ),
     ],
 )
 def test_each_key_arrives(keys: dict[str, Any], attribute: str, value: object) -> None:

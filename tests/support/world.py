@@ -39,6 +39,9 @@ class SilentJournal:
     def note(self, **facts: str | int | None) -> None:
         pass
 
+    def heard(self, sharing: Fields) -> None:
+        pass
+
 
 @dataclass(frozen=True)
 class Text:
