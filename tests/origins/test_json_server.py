@@ -19,7 +19,7 @@ from tests.support.child import ROOT, Child
 PACKAGES = ROOT / "build/origins/node_modules"
 LISTENING = Path(__file__).with_name("listening.cjs")
 VERSIONS = {"json-server-0": "0.17.4", "json-server-1": "1.0.0-beta.15"}
-NOTES = {"notes": [], "profile": {"name": "first", "stars": 0}}
+NOTES = {"notes": [], "comments": [], "profile": {"name": "first", "stars": 0}}
 
 
 def note(user: httpx.Client) -> str:
@@ -80,6 +80,12 @@ class TestNotes(GuardedOrigin):
         assert user.put(path, json={"title": "b", "stars": 3}, headers=based).status_code == 412
         assert behind.number(path) == 2
         assert behind.tap.arrivals(path).count("PUT") == 1
+
+    def test_the_tag_with_the_comments_opens_nothing(self, user: httpx.Client, path: str) -> None:
+        """As the example says: a note that is shown with its comments has another tag, and no write passes with it."""
+        seen = user.get(path, params={"_embed": "comments"})
+        assert seen.json()["comments"] == []
+        assert user.patch(path, json={"stars": 1}, headers={"If-Match": seen.headers["ETag"]}).status_code == 412
 
     @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
     def test_what_is_gone_is_not_found(self, user: httpx.Client, path: str, method: str) -> None:
