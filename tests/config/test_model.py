@@ -16,7 +16,7 @@ from proxy.core.template import Template
 
 CONFIG = Path(__file__).parents[2] / "config"
 FULL = CONFIG / "routes.full.yaml"
-FIRST_LINE = "# yaml-language-server: $schema=schema.json"
+FIRST_LINE = "# yaml-language-server: $schema={}schema.json"
 
 KEYS = [(path, key) for path, section in SECTIONS.items() for key in keys(section)]
 
@@ -111,10 +111,13 @@ def test_the_smallest_file_is_small_and_useful() -> None:
     assert len(smallest.routes.routes) == 1
 
 
-@pytest.mark.parametrize("file", sorted(CONFIG.glob("*.yaml")), ids=lambda file: file.name)
+@pytest.mark.parametrize(
+    "file", sorted([*CONFIG.glob("*.yaml"), *CONFIG.glob("examples/*.yaml")]), ids=lambda file: file.name
+)
 def test_every_file_tells_editors_its_schema(file: Path) -> None:
-    """The first line of a configuration names the schema beside it."""
-    assert file.read_text(encoding="utf-8").splitlines()[0] == FIRST_LINE
+    """The first line of a configuration names the schema of `config/`."""
+    above = "../" * len(file.relative_to(CONFIG).parent.parts)
+    assert file.read_text(encoding="utf-8").splitlines()[0] == FIRST_LINE.format(above)
 
 
 @pytest.mark.parametrize(("path", "key"), KEYS)

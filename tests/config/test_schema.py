@@ -12,6 +12,7 @@ from proxy.config.schema import DIALECT, model_schema, schema
 
 ROOT = Path(__file__).parents[2]
 COMMITTED = ROOT / "config" / "schema.json"
+OURS = sorted([*(ROOT / "config").glob("routes*.yaml"), *(ROOT / "config" / "examples").glob("*.yaml")])
 SCHEMA = Draft202012Validator(schema())
 ROUTE = {"upstream": "http://o", "routes": [{"path": "/a"}]}
 
@@ -37,7 +38,7 @@ def test_it_is_a_schema() -> None:
     assert schema()["$schema"] == DIALECT == Draft202012Validator.META_SCHEMA["$id"]
 
 
-@pytest.mark.parametrize("file", sorted((ROOT / "config").glob("routes*.yaml")), ids=lambda file: file.name)
+@pytest.mark.parametrize("file", OURS, ids=lambda file: file.name)
 def test_our_files_fit(file: Path) -> None:
     """An editor marks nothing in the configurations that come with ifmatch."""
     assert marked(json_of(file.read_text(encoding="utf-8"))) == []
