@@ -66,4 +66,5 @@ Values     `message`, `representation`, `verdict`
 Rules      `admission` (what is let in at all), `forwarding` (what a gateway adds and drops), `template`, `route` (what
            is guarded and how), `selecting` (what is asked), `canonical` and `minting` (what a state is called),
            `preconditions` (what a request demands of it), `presenting` (what is answered from it)
+Advice     `differing` (what differs between contents that ought to be one)
 """
