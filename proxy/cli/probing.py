@@ -26,8 +26,8 @@ from proxy.core.minting import Minter
 from proxy.errors import Failure
 from proxy.ports import Upstream
 
-MOST: Final = 100
-"""The most GETs in a burst."""
+MOST: Final = 20
+"""The most GETs in a burst: all of their contents are held at once."""
 LONGEST: Final = 3600.0
 """The longest pause, in seconds."""
 

@@ -107,14 +107,17 @@ async def write_back(upstream: Upstream, asked: Question, read: Response, tag: E
     fields = asked.selection.fields.without({"accept-encoding", "cache-control"})
     described = [(name, read.fields.get(name)) for name in _DESCRIBING]
     lines = [*fields, *((name, value) for name, value in described if value is not None), ("If-Match", str(tag))]
-    timeouts = asked.match.route.timeouts
+    timeouts, limits = asked.match.route.timeouts, asked.match.route.limits
     reply = await upstream.send(
         Request("PUT", asked.match.state_target, Fields(lines)),
         _Bytes(read.content),
         purpose=Purpose.PERFORM,
         budget=Budget(timeouts.connect, timeouts.perform),
     )
-    await reply.aclose()
+    try:
+        await reply.read(limits.content)  # only a whole answer says that it is over
+    finally:
+        await reply.aclose()
     return Response(reply.status, reply.fields)
 
 

@@ -9,7 +9,7 @@ from proxy.core.canonical import AsSent, CanonicalJson
 from proxy.core.fields import Fields
 from proxy.core.message import Response
 from proxy.core.minting import Minter
-from proxy.core.tag_rules import TagRules, UpstreamTag
+from proxy.core.tag_rules import Aba, TagRules, UpstreamTag
 from proxy.core.version import FieldVersion
 
 JSON = {"Content-Type": "application/json"}
@@ -52,6 +52,7 @@ ONE, TWO = b'{"a": 1, "b": 1}', b'{"b": 1, "a": 2}'
         ([ONE, TWO], PLAIN, [tag('W/"1"'), tag('W/"2"')], TagRules(CanonicalJson(("/a",)))),
         ([ONE, TWO], TagRules(version=FieldVersion("X-V")), [{"X-V": "1"}], TagRules(version=FieldVersion("X-V"))),
         ([ONE, ONE], TagRules(version=FieldVersion("X-V")), [{"X-V": "1"}, {"X-V": "2"}], PLAIN),
+        ([ONE, TWO], TagRules(aba=Aba.DETECT), [], TagRules(CanonicalJson(("/a",)), aba=Aba.DETECT)),
         ([b"1", b"2"], PLAIN, [], None),
         ([ONE, ONE], PLAIN, [{"Content-Language": "en"}, {"Content-Language": "de"}], None),
     ],

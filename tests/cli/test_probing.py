@@ -247,7 +247,7 @@ def test_an_answer_that_breaks_off(probe: Prober) -> None:
         (["--header", "Accept"], "--header: 'Accept' is not 'Name: value'"),
         (["--header", "A b: c"], "is not 'Name: value'"),
         (["--header", "A: b\r\nC: d"], "is not 'Name: value'"),
-        (["--times", "0"], "--times is 1 to 100"),
+        (["--times", "0"], "--times is 1 to 20"),
         (["--pause", "-1"], "--pause 0 to 3600"),
         (["--pause", "nan"], "--pause 0 to 3600"),
         (["--upstream", "nowhere"], "--upstream"),
