@@ -43,9 +43,9 @@ class Question:
     @property
     def selection(self) -> Request:
         """The GET of the state, as the proxy sends it before a write whose tag names no variant."""
-        route, accept = self.match.route, self.match.route.select.accept
-        asked = selecting.selection(self.request, self.match.state_target, revalidate=True, fence_field=route.fence)
-        return asked if accept is None else asked.with_fields(asked.fields.replacing("Accept", accept))
+        route, state = self.match.route, self.match.state_target
+        request = selecting.on_behalf(self.request, route.select, None)
+        return selecting.selection(request, state, revalidate=True, fence_field=route.fence)
 
 
 class UnreadableError(Exception):
