@@ -68,4 +68,5 @@ Rules      `admission` (what is let in at all), `forwarding` (what a gateway add
            `preconditions` (what a request demands of it), `presenting` (what is answered from it),
            `problem_template` (how a refusal is put), `cors` (who may read an answer), `correlation` (what a
            request is called)
+Advice     `differing` (what differs between contents that ought to be one)
 """
