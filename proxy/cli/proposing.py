@@ -9,7 +9,8 @@ from collections.abc import Sequence
 import yaml
 
 from proxy.core.canonical import CanonicalJson
-from proxy.core.route import Guard, Match, Route, Routes
+from proxy.core.matching import Match, Routes
+from proxy.core.route import Guard, Route
 from proxy.core.tag_rules import Aba, TagRules, UpstreamTag
 from proxy.core.template import Template
 from proxy.core.version import MemberVersion

@@ -13,9 +13,10 @@ from proxy.core import json_text
 from proxy.core.differing import NOTHING, How, Place, Seen
 from proxy.core.entity_tag import EntityTag
 from proxy.core.fields import Fields
+from proxy.core.matching import UNMATCHED, Match
 from proxy.core.message import Request, Response
 from proxy.core.representation import Absent, Opacity, Opaque
-from proxy.core.route import UNMATCHED, Guard, Match, Unmatched
+from proxy.core.route import Guard, Unmatched
 
 Line = tuple[str, str]
 

@@ -15,9 +15,9 @@ from proxy.core.admission import admit
 from proxy.core.entity_tag import EntityTag
 from proxy.core.fields import Fields
 from proxy.core.forwarding import Hop
+from proxy.core.matching import UNMATCHED, Match, Routes
 from proxy.core.message import Request, Response
 from proxy.core.representation import Representation, Selected
-from proxy.core.route import UNMATCHED, Match, Routes
 from proxy.core.target import Target
 from proxy.gateway import Plan
 from proxy.gateway.reading import plan
@@ -82,7 +82,7 @@ def question(settings: Settings, target: str, given: Fields) -> Question:
     hop = Hop(peer=None, scheme=scheme, pseudonym="ifmatch", trusted=True)
     request = Request(_method(settings.routes, admitted), admitted, forwarding.outbound(fields, (1, 1), hop))
     planned = plan(settings.routes, request)
-    match = planned.match or Match(UNMATCHED, admitted, UNMATCHED.template.captures(admitted))
+    match = planned.match or Match(UNMATCHED, admitted, UNMATCHED.template.captures(admitted), UNMATCHED)
     return Question(planned, match, request)
 
 

@@ -13,8 +13,9 @@ from proxy.config import ConfigurationError, Settings, load
 from proxy.config.schema import schema as schema_document
 from proxy.core.admission import admit
 from proxy.core.fields import Fields
+from proxy.core.matching import Match
 from proxy.core.message import Request
-from proxy.core.route import Guard, Match
+from proxy.core.route import Guard
 from proxy.errors import Failure
 from proxy.gateway import Kind, Plan
 from proxy.gateway.reading import plan

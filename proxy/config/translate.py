@@ -20,6 +20,7 @@ from proxy.config.route_model import (
 )
 from proxy.config.settings import OnStoreFailure, Settings, TlsFiles
 from proxy.core.canonical import AsSent, CanonicalJson
+from proxy.core.matching import Routes
 from proxy.core.preconditions import Absence, Policy, Require
 from proxy.core.problem_template import DOCUMENTS, ProblemTemplate, ProblemTemplates
 from proxy.core.route import (
@@ -29,7 +30,6 @@ from proxy.core.route import (
     LockRules,
     Query,
     Route,
-    Routes,
     SelectRules,
     TagOnWrite,
     Timeouts,

@@ -7,7 +7,8 @@ says; two replicas that differ in them would not guard one resource together. Li
 from collections.abc import Iterator
 from hashlib import blake2b
 
-from proxy.core.route import Route, Routes
+from proxy.core.matching import Routes
+from proxy.core.route import Route
 
 
 def fingerprint(routes: Routes, key: bytes) -> str:

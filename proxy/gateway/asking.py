@@ -7,11 +7,12 @@ here: what is done about the state; `proxy.gateway.reading` and `proxy.gateway.w
 from dataclasses import replace
 
 from proxy.core import cors, preconditions, presenting, selecting
+from proxy.core.matching import Match, Routes
 from proxy.core.message import Request, Response
 from proxy.core.minting import Minter, Provenance, Validator, of_whole
 from proxy.core.preconditions import Preconditions
 from proxy.core.representation import Opaque, Representation, Selected, classify, comparable
-from proxy.core.route import Match, Query, Routes
+from proxy.core.route import Query
 from proxy.core.tag_rules import Aba
 from proxy.core.target import Target
 from proxy.core.verdict import Indeterminate, PreconditionFailed, Reason, Verdict
@@ -48,7 +49,7 @@ class Asking:
         On a write the tag of a view stands for that of the whole, too.
         """
         parsed = Preconditions.parse(request.fields, match.route.policy.tolerated)
-        if request.safe or match.route.query is not Query.VIEW or not isinstance(parsed.if_match, tuple):
+        if request.safe or match.reading.query is not Query.VIEW or not isinstance(parsed.if_match, tuple):
             return parsed
         return replace(parsed, if_match=(*parsed.if_match, *map(of_whole, parsed.if_match)))
 
@@ -71,12 +72,12 @@ class Asking:
         asked = _asked(request, match, match.state_target, revalidate=revalidate)
         sent = asked if under is None else selecting.fenced(asked, match.route.fence, under.fence)
         with journal.step(step):
-            writes = await self._state.writes(match.lock_key) if match.route.rules.aba is Aba.DETECT else None
+            writes = await self._state.writes(match.lock_key) if match.reading.rules.aba is Aba.DETECT else None
             began = self._state.now()
             selected, rest = await self._ask(sent, match, journal)
         validator = None
         if isinstance(selected, Representation):
-            validator = self._minter.mint(match.tag_key, selected.response, match.route.rules, writes)
+            validator = self._minter.mint(match.tag_key, selected.response, match.reading.rules, writes)
         return Selection(selected, validator, rest, speaks_for(match, asked), began, revalidate)
 
     async def view(self, request: Request, match: Match, journal: Journal) -> Selection:
@@ -149,7 +150,7 @@ async def _read(reply: Reply, match: Match) -> tuple[Selected, Reply | None]:
     head = Response(reply.status, reply.fields)
     if not comparable(reply.status, reply.fields):
         return classify(head, whole=False), reply
-    content = await reply.read(match.route.limits.mint)
+    content = await reply.read(match.reading.limits.mint)
     if content is None:
         return classify(head, whole=False), reply
     await reply.aclose()
@@ -161,13 +162,13 @@ def remembered(match: Match, selection: Selection) -> Remembered:
     head, firm = selection.selected.response, selection.revalidated
     if selection.validator is None:
         return Remembered(None, selection.began, cors.said(head.fields), firm)
-    whole = presenting.tagged(head, selection.validator, match.route.rules)
+    whole = presenting.tagged(head, selection.validator, match.reading.rules)
     return Remembered(selection.validator, selection.began, presenting.not_modified(whole).fields, firm)
 
 
 def speaks_for(match: Match, asked: Request) -> bytes:
     """Return what must be equal for one selection to speak for another: the request, and how its tag is made."""
-    made = (match.tag_key.encode(), match.route.rules.fingerprint)
+    made = (match.tag_key.encode(), match.reading.rules.fingerprint)
     return b"\n".join((selecting.selector(asked, match.route.select), *made))
 
 

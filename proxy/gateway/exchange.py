@@ -8,12 +8,12 @@ from enum import Enum
 
 from proxy.core import selecting
 from proxy.core.entity_tag import ANY
+from proxy.core.matching import Match
 from proxy.core.message import Request, Response
 from proxy.core.minting import Validator
 from proxy.core.moment import Moment
 from proxy.core.preconditions import Preconditions, Require
 from proxy.core.representation import Selected
-from proxy.core.route import Match
 from proxy.core.verdict import Verdict
 from proxy.errors import Failure, OutcomeUnknown, Unanswered
 from proxy.ports import Journal, ReceivedContent, Reply

@@ -9,11 +9,12 @@ from dataclasses import replace
 
 from proxy.core import cors, presenting, selecting
 from proxy.core.entity_tag import EntityTag
+from proxy.core.matching import UNMATCHED, Match, Routes
 from proxy.core.message import Request, Response
 from proxy.core.minting import Validator
 from proxy.core.preconditions import CONDITIONAL_FIELDS, Preconditions, Require
 from proxy.core.representation import Opacity, Opaque, Representation, Selected
-from proxy.core.route import UNMATCHED, Guard, Match, Route, Routes, UnconditionalPost, Unmatched
+from proxy.core.route import Guard, Route, UnconditionalPost, Unmatched
 from proxy.core.tag_rules import Aba
 from proxy.core.verdict import NotModified, Perform, PreconditionFailed, Reason, Verdict
 from proxy.errors import Failure, StoreFailure, Unanswered
@@ -159,7 +160,7 @@ class Reading(Creating):
             return
         try:
             await self._state.forget(planned.match.lock_key, ahead=ahead)
-            if planned.match.route.rules.aba is Aba.DETECT:
+            if planned.match.reading.rules.aba is Aba.DETECT:
                 with suppress(StoreFailure):
                     await self._state.count(planned.match.lock_key)
         except BaseException:

@@ -12,12 +12,12 @@ from hashlib import blake2b
 
 from proxy.core import presenting, selecting
 from proxy.core.entity_tag import EntityTag
+from proxy.core.matching import Match
 from proxy.core.message import Request, Response
 from proxy.core.minting import Validator
 from proxy.core.preconditions import Preconditions, Require
 from proxy.core.presenting import Statement
 from proxy.core.representation import Representation
-from proxy.core.route import Match
 from proxy.core.tag_rules import Aba
 from proxy.core.verdict import (
     Perform,
@@ -65,7 +65,7 @@ class Gateway(Declining):
             await self.confirm(write, lease)
             response = await self.perform(write, forwarded, lease)
             tag = await self.settle(write, response, lease)
-            return Answer(verdict, presenting.written(response, tag, match.route.rules))
+            return Answer(verdict, presenting.written(response, tag, match.reading.rules))
 
     def foresee(self, request: Request, plan: Plan, journal: Journal) -> Answer | None:
         """Return the refusal that the head of a write decides, so that its content need not be sent (RFC 9110 10.1.1).
@@ -130,7 +130,7 @@ class Gateway(Declining):
 
         One that is counted and then not sent makes tags stale without need, and loses nothing.
         """
-        if write.match.route.rules.aba is Aba.DETECT:
+        if write.match.reading.rules.aba is Aba.DETECT:
             await self._state.count(write.match.lock_key)
         await self.confirm(write, lease)
 

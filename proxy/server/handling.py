@@ -15,8 +15,8 @@ from aiohttp import web
 from proxy import problems, reporting
 from proxy.core import admission, cors, forwarding, framing, proxy_status
 from proxy.core.fields import Fields
+from proxy.core.matching import UNMATCHED
 from proxy.core.message import SAFE_METHODS, Request, Response
-from proxy.core.route import UNMATCHED
 from proxy.core.verdict import PreconditionFailed, PreconditionRequired
 from proxy.errors import BadFraming, ClientGone, Failure, MalformedRequest, Outcome
 from proxy.gateway import Answer, Gateway, Kind, Plan

@@ -9,7 +9,8 @@ from proxy.cli.proposing import proposal
 from proxy.config import load
 from proxy.core import json_pointer
 from proxy.core.canonical import CanonicalJson
-from proxy.core.route import UNMATCHED, Guard, Match, Route, Routes
+from proxy.core.matching import UNMATCHED, Match, Routes
+from proxy.core.route import Guard, Route
 from proxy.core.tag_rules import Aba, TagRules, UpstreamTag
 from proxy.core.target import parse
 from proxy.core.template import Template
@@ -33,7 +34,9 @@ def proposed(routes: list[Route], raw: str, cure: TagRules = CURE) -> str | None
     """Return what is proposed for the resource that is reached by a target."""
     target = parse(raw, None)
     rules = Routes(routes)
-    return proposal(rules, rules.match("GET", target) or Match(UNMATCHED, target, {"path": target.path}), cure)
+    return proposal(
+        rules, rules.match("GET", target) or Match(UNMATCHED, target, {"path": target.path}, UNMATCHED), cure
+    )
 
 
 def paths(yaml_text: str | None) -> list[str]:

@@ -7,9 +7,10 @@ import pytest
 from proxy.cli import reporting
 from proxy.cli.comparing import Comparison, compare
 from proxy.core.fields import Fields
+from proxy.core.matching import UNMATCHED, Match
 from proxy.core.message import Response
 from proxy.core.minting import Minter
-from proxy.core.route import UNMATCHED, Guard, Match, Route, Unmatched
+from proxy.core.route import Guard, Route, Unmatched
 from proxy.core.tag_rules import TagRules
 from proxy.core.target import parse
 from proxy.core.template import Template
@@ -122,4 +123,4 @@ def test_several_representations_are_told_apart_from_volatile_content() -> None:
 def test_whether_it_is_guarded_is_told(route: Route, unmatched: Unmatched, said: str) -> None:
     """Each way in which a request may go."""
     target = parse("/wiki/a", None)
-    assert reporting.route(Match(route, target, {"id": "a", "path": "wiki/a"}), unmatched).startswith(said)
+    assert reporting.route(Match(route, target, {"id": "a", "path": "wiki/a"}, route), unmatched).startswith(said)

@@ -9,8 +9,9 @@ import pytest
 from proxy.core import entity_tag
 from proxy.core.canonical import CanonicalJson
 from proxy.core.fields import Fields
+from proxy.core.matching import Routes
 from proxy.core.preconditions import Policy, Require
-from proxy.core.route import Guard, Limits, Route, Routes, TagOnWrite, UnconditionalPost, Unmatched
+from proxy.core.route import Guard, Limits, Route, TagOnWrite, UnconditionalPost, Unmatched
 from proxy.core.tag_rules import TagRules, UpstreamTag
 from proxy.core.template import Template
 from proxy.core.verdict import Indeterminate, NotModified, Perform, PreconditionFailed, PreconditionRequired, Reason

@@ -13,11 +13,12 @@ from proxy.core import entity_tag
 from proxy.core.canonical import CanonicalJson
 from proxy.core.entity_tag import TOLERANT, EntityTag
 from proxy.core.fields import Fields
+from proxy.core.matching import Routes
 from proxy.core.message import Request, Response
 from proxy.core.minting import Minter, Validator
 from proxy.core.moment import SOMETIME
 from proxy.core.preconditions import Absence, Policy, Require
-from proxy.core.route import Limits, LockRules, Route, Routes, TagOnWrite
+from proxy.core.route import Limits, LockRules, Route, TagOnWrite
 from proxy.core.tag_rules import TagRules
 from proxy.core.template import Template
 from proxy.core.verdict import Indeterminate, Perform, PreconditionFailed, PreconditionRequired, Reason

@@ -13,10 +13,11 @@ from proxy.adapters.memory import MemoryLock, MemoryState
 from proxy.core.cors import AllowedOrigins, Sharing
 from proxy.core.entity_tag import EntityTag
 from proxy.core.fields import Fields
+from proxy.core.matching import Routes
 from proxy.core.message import Request
 from proxy.core.preconditions import Policy, Require
 from proxy.core.problem_template import ProblemTemplate, ProblemTemplates
-from proxy.core.route import Limits, LockRules, Routes, TagOnWrite, Timeouts, Unmatched
+from proxy.core.route import Limits, LockRules, TagOnWrite, Timeouts, Unmatched
 from proxy.core.verdict import Perform, Reason
 from proxy.errors import Failure, NotSent, Unanswered
 from proxy.gateway import Answer, Gateway, Plan
