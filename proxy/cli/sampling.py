@@ -44,7 +44,7 @@ class Question:
     def selection(self) -> Request:
         """The GET of the state, as the proxy sends it before a write whose tag names no variant."""
         route, state = self.match.route, self.match.state_target
-        request = selecting.on_behalf(self.request, route.select, None)
+        request = selecting.on_behalf(self.request, route.select)
         return selecting.selection(request, state, revalidate=True, fence_field=route.fence)
 
 

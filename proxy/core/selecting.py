@@ -63,14 +63,15 @@ def selection(request: Request, target: Target, *, revalidate: bool, fence_field
     return Request("GET", target, fields)
 
 
-def on_behalf(request: Request, rules: SelectRules, variant: Variant | None) -> Request:
-    """Return a write with those fields alone that select, for the variant that its tag names if it names one."""
+def on_behalf(request: Request, rules: SelectRules) -> Request:
+    """Return a write with those fields alone that select, as its selection is made from it."""
     fields = request.fields if rules.fields is None else _chosen(request.fields, rules.fields)
-    if variant is not None:
-        fields = variant.asked_in(fields)
-    elif rules.accept is not None:
-        fields = fields.replacing("Accept", rules.accept)
-    return request.with_fields(fields)
+    return request.with_fields(fields if rules.accept is None else fields.replacing("Accept", rules.accept))
+
+
+def of_variant(request: Request, variant: Variant) -> Request:
+    """Return a request that accepts that variant and no other."""
+    return request.with_fields(variant.asked_in(request.fields))
 
 
 def prefers_representation(request: Request) -> bool:

@@ -7,6 +7,7 @@ here: what is done about the state; `proxy.gateway.reading` and `proxy.gateway.w
 from dataclasses import replace
 
 from proxy.core import cors, preconditions, presenting, selecting
+from proxy.core import variant as variants
 from proxy.core.matching import Match, Routes
 from proxy.core.message import Request, Response
 from proxy.core.minting import Minter, Provenance, Validator, of_whole
@@ -15,6 +16,7 @@ from proxy.core.representation import Opaque, Representation, Selected, classify
 from proxy.core.route import Query
 from proxy.core.tag_rules import Aba
 from proxy.core.target import Target
+from proxy.core.variant import Variant
 from proxy.core.verdict import Indeterminate, PreconditionFailed, Reason, Verdict
 from proxy.gateway.exchange import Selection
 from proxy.ports import (
@@ -29,6 +31,8 @@ from proxy.ports import (
     Step,
     Upstream,
 )
+
+NOT_ACCEPTABLE = 406
 
 
 class Asking:
@@ -53,12 +57,33 @@ class Asking:
             return parsed
         return replace(parsed, if_match=(*parsed.if_match, *map(of_whole, parsed.if_match)))
 
-    def on_behalf(self, request: Request, match: Match, conditions: Preconditions) -> Request:
-        """Return the write as its selection is made from it: for the variant that the first such tag names."""
+    async def select_compared(
+        self, asks: Request, match: Match, conditions: Preconditions, journal: Journal, *, under: Lease | None = None
+    ) -> Selection:
+        """Select what a write is compared with: what its own fields select, or else the variant that its tag names.
+
+        Its own come first: what they select may depend on more of them than a tag can name.
+        """
+        selection = await self.select(asks, match, journal, under=under)
+        head, shows = selection.selected.response, isinstance(selection.selected, Representation)
+        other = self.other_variant(match, conditions, variants.of(head.fields) if shows else None)
+        if other is None or not (shows or head.status == NOT_ACCEPTABLE):
+            return selection
+        await selection.aclose()
+        return await self.select(selecting.of_variant(asks, other), match, journal, under=under)
+
+    def other_variant(self, match: Match, conditions: Preconditions, shown: Variant | None) -> Variant | None:
+        """Return the variant that the first such tag in If-Match names, where it is another than the one `shown`."""
         listed = conditions.if_match if isinstance(conditions.if_match, tuple) else ()
         named = (self._minter.variant(match.tag_key, tag) for tag in listed)
         variant = next((each for each in named if each is not None), None)
-        return selecting.on_behalf(request, match.route.select, variant)
+        return None if variant == shown else variant
+
+    def is_of_this_variant(self, match: Match, conditions: Preconditions, current: Validator | None) -> bool:
+        """Tell whether If-Match can be compared with a state, as far as its tags name variants."""
+        if current is None:
+            return True
+        return self.other_variant(match, conditions, self._minter.variant(match.tag_key, current.tag)) is None
 
     async def select(
         self, request: Request, match: Match, journal: Journal, *, under: Lease | None = None, step: Step = Step.SELECT
@@ -78,7 +103,7 @@ class Asking:
         validator = None
         if isinstance(selected, Representation):
             validator = self._minter.mint(match.tag_key, selected.response, match.reading.rules, writes)
-        return Selection(selected, validator, rest, speaks_for(match, asked), began, revalidate)
+        return Selection(selected, validator, rest, request, speaks_for(match, asked), began, revalidate)
 
     async def view(self, request: Request, match: Match, journal: Journal) -> Selection:
         """Select a resource, and then the view of it that the target shows.

@@ -58,13 +58,14 @@ class Answer:
 class Selection:
     """What the origin server showed. `validator` is that of a representation, `rest` content that was not read.
 
-    `selector` is what another request must equal for this one to speak for it, `began` when the origin was asked;
-    `revalidated`: no cache on the way there answered.
+    `asks` is the request on whose behalf it was made, `selector` what another must equal for this one to speak for it,
+    `began` when the origin was asked; `revalidated`: no cache on the way there answered.
     """
 
     selected: Selected
     validator: Validator | None
     rest: Reply | None
+    asks: Request
     selector: bytes
     began: Moment
     revalidated: bool

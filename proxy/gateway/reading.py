@@ -125,6 +125,8 @@ class Reading(Creating):
         now = self._state.now()
         if known is None or known.began.after(now) or now.since(known.began) > match.route.trust:
             return None  # one from the future was written before the store's clock went back
+        if not request.safe and not self.is_of_this_variant(match, conditions, known.current):
+            return None
         verdict = self.judge_by(request.method, match, conditions, known.current)
         if isinstance(verdict, NotModified):
             kept = presenting.not_modified(Response(200, known.fields)).fields
@@ -139,7 +141,8 @@ class Reading(Creating):
             conditions = self.conditions(request, match)
             if not conditions.conditional and match.route.policy.require is Require.NONE:
                 return Perform(Reason.NO_CONDITIONS)
-            selection = await self.select(self.on_behalf(request, match, conditions), match, journal)
+            asks = selecting.on_behalf(request, match.route.select)
+            selection = await self.select_compared(asks, match, conditions, journal)
             await selection.aclose()
             return self.judge(request.method, match, conditions, selection)
         except Failure as failure:

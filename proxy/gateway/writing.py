@@ -7,6 +7,7 @@ through every interleaving. It decides; it writes no HTTP of its own but the fie
 
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from hashlib import blake2b
 
@@ -44,7 +45,7 @@ class Gateway(Declining):
         """Let a write through only if its preconditions hold now, while nobody else writes (I1)."""
         match = matched(plan)
         conditions = self.conditions(request, match)
-        asks = self.on_behalf(request, match, conditions)
+        asks = selecting.on_behalf(request, match.route.select)
         write = Write(request, asks, content, match, conditions, self._state.now(), journal)
         refused = self.foresee(request, plan, journal) or await self.foreknow(write)
         if refused is not None:
@@ -54,17 +55,18 @@ class Gateway(Declining):
                 refused = await self.reconsider(write, lease)
                 if refused is not None:
                     return refused
-                selection = await self.select(asks, match, journal, under=lease)
+                selection = await self.select_compared(asks, match, conditions, journal, under=lease)
                 verdict = self.evaluate(write, selection)
                 if not isinstance(verdict, Perform):
                     return await self.decline(write, verdict, selection)
                 await selection.aclose()
+                asks = selection.asks
                 forwarded = _forwarded(write, selection.validator, lease)
             else:
                 verdict, forwarded = Perform(Reason.NO_CONDITIONS), _forwarded(write, None, lease)
             await self.confirm(write, lease)
             response = await self.perform(write, forwarded, lease)
-            tag = await self.settle(write, response, lease)
+            tag = await self.settle(replace(write, asks=asks), response, lease)
             return Answer(verdict, presenting.written(response, tag, match.reading.rules))
 
     def foresee(self, request: Request, plan: Plan, journal: Journal) -> Answer | None:
@@ -110,6 +112,8 @@ class Gateway(Declining):
             return None
         known = await self.recall(write.asks, write.match, write.journal)
         if known is None or not known.began.after(write.arrived):
+            return None
+        if not self.is_of_this_variant(write.match, write.conditions, known.current):
             return None
         verdict = self.judge_by(write.request.method, write.match, write.conditions, known.current)
         refused = isinstance(verdict, (PreconditionFailed, PreconditionRequired))

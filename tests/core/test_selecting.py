@@ -10,6 +10,7 @@ from proxy.core.selecting import (
     TRACING,
     fenced,
     hurried,
+    of_variant,
     on_behalf,
     prefers_representation,
     selection,
@@ -132,20 +133,19 @@ def test_a_client_may_refuse_what_is_remembered(value: str | None, expected: boo
     assert hurried(Request("GET", TARGET, fields)) is expected
 
 
-def test_a_write_asks_for_the_variant_of_its_tag() -> None:
-    """Whatever it accepts itself, and whatever the route would ask for without a tag."""
+def test_a_route_may_say_what_writers_accept() -> None:
+    """In place of what they say themselves; and a variant can be asked for whatever anybody says."""
     writer = put(("Accept", "text/html"))
-    asked = on_behalf(writer, SelectRules(accept="a/b"), Variant("application/json"))
-    assert asked.fields.get_all("accept") == ("application/json",)
-    assert on_behalf(writer, SelectRules(accept="a/b"), None).fields.get_all("accept") == ("a/b",)
-    assert on_behalf(writer, SelectRules(), None) == writer
+    assert on_behalf(writer, SelectRules(accept="a/b")).fields.get_all("accept") == ("a/b",)
+    assert on_behalf(writer, SelectRules()) == writer
+    assert of_variant(writer, Variant("application/json")).fields.get_all("accept") == ("application/json",)
 
 
 def test_a_route_may_name_the_fields_that_select() -> None:
     """Those go along, and who asks, and what was said of the connection; nothing else does or tells them apart."""
     rules = SelectRules(fields=frozenset({"x-tenant"}))
     lines = (("Host", "h"), ("Authorization", "a"), ("X-Forwarded-For", "1.2.3.4"), ("Accept", "a/b"))
-    asked = on_behalf(put(("X-Tenant", "t"), ("X-Other", "o"), *lines), rules, None)
+    asked = on_behalf(put(("X-Tenant", "t"), ("X-Other", "o"), *lines), rules)
     assert asked.fields.names() == {"x-tenant", "host", "authorization", "x-forwarded-for", "accept"}
     one, other = (select(("X-Tenant", "t"), ("X-Other", value), *lines) for value in "ab")
     assert selector(one, rules) == selector(other, rules) != selector(select(("X-Tenant", "u"), *lines), rules)

@@ -1,5 +1,6 @@
 """How the current state is learnt: variants, views, versions, and the count of writes."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -13,7 +14,7 @@ from proxy.core.verdict import NotModified, Perform, PreconditionFailed, Reason
 from proxy.core.version import MemberVersion
 from proxy.errors import Failure, StoreFailure
 from proxy.gateway import Answer
-from proxy.ports import Purpose
+from proxy.ports import LeaseTerms, Purpose
 from tests.support.memories import UncountedState
 from tests.support.scripted import Canned, Rig, answering
 
@@ -65,6 +66,49 @@ async def test_a_writer_may_accept_something_else_than_the_reader(
     stale = await Rig(origin, WIKI).write("PUT", ("If-Match", tag), write)
     assert isinstance(stale.verdict, PreconditionFailed)
     assert stale.verdict.reason is Reason.STALE
+
+
+async def test_what_a_writer_accepts_comes_first() -> None:
+    """It may say more than a media type can, as of a version: what it selects is compared if it is the same variant."""
+
+    def script(asked: Request, purpose: Purpose) -> Canned | Failure:
+        version = (asked.fields.get("accept") or "").partition("version=")[2] or "none"
+        return Canned(200, version.encode(), (("Content-Type", JSON), ("Vary", "Accept")))
+
+    rig, second = Rig(script, WIKI), ("Accept", f"{JSON}; version=2")
+    tag = tag_of(await rig.get("/wiki/1", second))
+    assert (await rig.write("PUT", ("If-Match", tag), second)).verdict == Perform(Reason.HOLDS)
+    assert {sent.request.fields.get("accept") for sent in rig.upstream.selects()} == {second[1]}
+
+
+async def test_a_writer_who_accepts_nothing_that_there_is_has_its_tag_compared() -> None:
+    """A 406 to the selection is no refusal of the write: it has a tag of what there is."""
+
+    def script(asked: Request, purpose: Purpose) -> Canned | Failure:
+        if purpose is not Purpose.SELECT:
+            return Canned(204)
+        accepted = (asked.fields.get("accept") or "").startswith(JSON)
+        return Canned(200 if accepted else 406, b"1", (("Content-Type", JSON), ("Vary", "Accept")))
+
+    rig = Rig(script, WIKI)
+    tag = tag_of(await rig.get("/wiki/1", ("Accept", JSON)))
+    assert (await rig.write("PUT", ("If-Match", tag), ("Accept", "a/b"))).verdict == Perform(Reason.HOLDS)
+    unnamed = await rig.write("PUT", ("If-Match", "*"), ("Accept", "a/b"))
+    assert unnamed.response is not None
+    assert unnamed.response.status == 406
+
+
+@pytest.mark.parametrize("trust", [0.0, 60.0])
+async def test_what_is_remembered_of_another_variant_refuses_nobody(trust: float) -> None:
+    """I2: it tells nothing of the state that the tag names, whether somebody had to be waited for or not."""
+    rig = Rig(Negotiating(), replace(WIKI, trust=trust))
+    tag = tag_of(await rig.get("/wiki/1", ("Accept", JSON)))
+    other = ("Accept", XML)
+    async with rig.lock.hold("/wiki/1", LeaseTerms(1, 5, 5, 1)):
+        writing = asyncio.create_task(rig.write("PUT", ("If-Match", tag), other))
+        await asyncio.sleep(0)
+        await rig.get("/wiki/1", other)  # it is remembered, for readers and writers who accept that
+    assert (await writing).verdict == Perform(Reason.HOLDS)
 
 
 async def test_another_variants_tag_is_no_copy_of_this_one() -> None:
