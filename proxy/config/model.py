@@ -7,7 +7,14 @@ outside make of a value (`translate`). Defaults are written as a user would writ
 
 from typing import Final, Literal
 
-from proxy.config.route_model import EtagSection, LimitsSection, LockSection, SelectSection, TimeoutsSection
+from proxy.config.route_model import (
+    EtagSection,
+    InjectSection,
+    LimitsSection,
+    LockSection,
+    SelectSection,
+    TimeoutsSection,
+)
 from proxy.config.route_scalars import AcceptTags, FenceField, Methods, Name, PathTemplate, Trust
 from proxy.config.scalars import Admin, Duration, File, Listen, Peer, Store, Upstream
 from proxy.config.section import Section, key, required
@@ -69,6 +76,7 @@ class RouteSection(Section):
         default=False,
         why="Answer as done what changes nothing: a stale PUT of the current content, a DELETE of what is gone.",
     )
+    inject: InjectSection | None = key(None, "Put tags into JSON content too; null: only into the ETag field.")
     select: SelectSection = key({}, "How a write asks for the current state.")
     limits: LimitsSection = key({}, "Sizes, with a unit.")
     timeouts: TimeoutsSection = key({}, "How long a step may take.")
@@ -119,6 +127,7 @@ SECTIONS: Final[dict[tuple[str, ...], type[Section]]] = {
     ("tls",): TlsSection,
     ("routes",): RouteSection,
     ("routes", "etag"): EtagSection,
+    ("routes", "inject"): InjectSection,
     ("routes", "select"): SelectSection,
     ("routes", "limits"): LimitsSection,
     ("routes", "timeouts"): TimeoutsSection,

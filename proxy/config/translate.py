@@ -9,9 +9,17 @@ from pathlib import Path
 from typing import Final
 
 from proxy.config.model import Document, RouteSection
-from proxy.config.route_model import EtagSection, LimitsSection, LockSection, SelectSection, TimeoutsSection
+from proxy.config.route_model import (
+    EtagSection,
+    InjectSection,
+    LimitsSection,
+    LockSection,
+    SelectSection,
+    TimeoutsSection,
+)
 from proxy.config.settings import OnStoreFailure, Settings, TlsFiles
 from proxy.core.canonical import AsSent, CanonicalJson
+from proxy.core.injection import Injection
 from proxy.core.preconditions import Absence, Policy, Require
 from proxy.core.route import (
     MARGIN,
@@ -52,7 +60,10 @@ def settings(document: Document, source: str, folder: Path) -> Settings:
         tls=tls_files(document, folder),
         trusted_peers=document.trusted_peers,
         drain=document.drain,
-        routes=Routes(tuple(map(route, document.routes)), Unmatched(document.unmatched)),
+        routes=Routes(
+            tuple(route(section, document.upstream.authority) for section in document.routes),
+            Unmatched(document.unmatched),
+        ),
         source=source,
     )
 
@@ -73,8 +84,8 @@ def store(document: Document, folder: Path) -> StoreAddress:
     return replace(address, ca=ca, certificate=certificate, key=key)
 
 
-def route(section: RouteSection) -> Route:
-    """Return the route of the core."""
+def route(section: RouteSection, origin: str | None = None) -> Route:
+    """Return the route of the core; `origin` is the authority of the origin server."""
     return Route(
         name=route_name(section),
         template=section.path,
@@ -94,6 +105,7 @@ def route(section: RouteSection) -> Route:
         fence=section.fence,
         select=SelectRules(section.select.accept, _selecting(section.select)),
         already_applied=section.already_applied,
+        inject=None if section.inject is None else _injection(section.inject, origin),
     )
 
 
@@ -123,6 +135,10 @@ def _rules(section: EtagSection) -> TagRules:
 
 def _selecting(section: SelectSection) -> frozenset[str] | None:
     return None if section.fields is None else frozenset(section.fields)
+
+
+def _injection(section: InjectSection, origin: str | None) -> Injection:
+    return Injection(section.field, section.items, section.self, section.quotes, origin)
 
 
 def _limits(section: LimitsSection) -> Limits:

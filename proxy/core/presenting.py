@@ -103,6 +103,8 @@ def statement(route: Route, method: str, response: Response) -> Statement:
         return Statement.CREATED
     if always and _names_target(route, method, response.status):
         return Statement.CURRENT
+    if route.inject is not None:  # a GET shows more than was sent, so it was not stored as it was sent
+        return Statement.NOTHING
     if route.etag_on_write is TagOnWrite.VERBATIM and method == "PUT" and route.state is None:
         return Statement.IF_VERBATIM
     return Statement.NOTHING

@@ -10,6 +10,7 @@ from enum import Enum
 from typing import Final
 
 from proxy.core import target as request_target
+from proxy.core.injection import Injection
 from proxy.core.preconditions import Policy
 from proxy.core.tag_rules import TagRules
 from proxy.core.target import Target
@@ -128,6 +129,7 @@ class Route:
     this one and whose lock its writers take; None means the target itself. `trust` is for how many seconds a remembered
     tag may answer 304 or 412 without the origin server being asked. `fence` names the field in which a write's fence is
     forwarded; None means nowhere. `already_applied`: a write that would change nothing is answered as done.
+    `inject` None: content is passed on as it is.
 
     Raised on construction when `state` uses a name that `template` does not capture: `ValueError`.
     """
@@ -150,6 +152,7 @@ class Route:
     fence: str | None = None
     select: SelectRules = SelectRules()
     already_applied: bool = False
+    inject: Injection | None = None
 
     def __post_init__(self) -> None:
         if self.state is not None:

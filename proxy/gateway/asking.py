@@ -6,7 +6,7 @@ here: what is done about the state; `proxy.gateway.reading` and `proxy.gateway.w
 
 from dataclasses import replace
 
-from proxy.core import preconditions, presenting, selecting
+from proxy.core import injecting, injection, preconditions, presenting, selecting
 from proxy.core.message import Request, Response
 from proxy.core.minting import Minter, Provenance, Validator, of_whole
 from proxy.core.preconditions import Preconditions
@@ -76,7 +76,9 @@ class Asking:
             selected, rest = await self._ask(sent, match, journal)
         validator = None
         if isinstance(selected, Representation):
-            validator = self._minter.mint(match.tag_key, selected.response, match.route.rules, writes)
+            injected = injecting.injected(request, match, selected.response, self._routes, self._minter)
+            validator = self._minter.mint(match.tag_key, injected.basis, match.route.rules, writes)
+            selected = Representation(injected.shown(validator))
         return Selection(selected, validator, rest, speaks_for(match, asked), began, revalidate)
 
     async def view(self, request: Request, match: Match, journal: Journal) -> Selection:
@@ -92,7 +94,9 @@ class Asking:
             selected, rest = await self._ask(asked, match, journal)
         validator = None
         if whole.validator is not None and isinstance(selected, Representation):
-            validator = self._minter.view(whole.validator, selected.response)
+            injected = injecting.injected(request, match, selected.response, self._routes, self._minter)
+            validator = self._minter.view(whole.validator, injected.basis)
+            selected = Representation(injected.shown(validator))
         return replace(whole, selected=selected, validator=validator, rest=rest, selector=speaks_for(match, asked))
 
     async def recall(self, request: Request, match: Match, journal: Journal) -> Remembered | None:
@@ -165,7 +169,7 @@ def remembered(match: Match, selection: Selection) -> Remembered:
 
 def speaks_for(match: Match, asked: Request) -> bytes:
     """Return what must be equal for one selection to speak for another: the request, and how its tag is made."""
-    made = (match.tag_key.encode(), match.route.rules.fingerprint)
+    made = (match.tag_key.encode(), match.route.rules.fingerprint, injection.fingerprint(match.route.inject))
     return b"\n".join((selecting.selector(asked, match.route.select), *made))
 
 

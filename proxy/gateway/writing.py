@@ -28,6 +28,7 @@ from proxy.core.verdict import (
     Verdict,
 )
 from proxy.errors import Failure, NotSent, Outcome, StoreFailure, Unanswered
+from proxy.gateway import rewriting
 from proxy.gateway.creating import Creation
 from proxy.gateway.declining import DIGEST_SIZE, Declining
 from proxy.gateway.exchange import Answer, Plan, Selection, Write, matched, unknown
@@ -43,6 +44,7 @@ class Gateway(Declining):
     async def guard(self, request: Request, content: ReceivedContent, plan: Plan, journal: Journal) -> Answer:
         """Let a write through only if its preconditions hold now, while nobody else writes (I1)."""
         match = matched(plan)
+        request, content = await rewriting.forwarded(request, content, match)
         conditions = self.conditions(request, match)
         asks = self.on_behalf(request, match, conditions)
         write = Write(request, asks, content, match, conditions, self._state.now(), journal)

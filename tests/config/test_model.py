@@ -1,5 +1,6 @@
 """The keys, their defaults, and the file that shows them all."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,10 +21,22 @@ FIRST_LINE = "# yaml-language-server: $schema=schema.json"
 KEYS = [(path, key) for path, section in SECTIONS.items() for key in keys(section)]
 
 
+NULL = [("tls",), ("routes", "inject")]
+"""Mappings that are null by default; their keys are shown in comments below."""
+
+COMMENTED_OUT = re.compile(r"^( *)# (?:tls|inject):\n(?:\1#   .*\n)+", re.MULTILINE)
+
+
+def shown_plainly(found: re.Match[str]) -> str:
+    """Return a mapping that is commented out as it stands in a file."""
+    return re.sub(rf"^{found[1]}# ", found[1], found[0], flags=re.MULTILINE)
+
+
 def shown() -> Iterator[tuple[tuple[str, ...], str, Any, str]]:
     """Yield path, key, value and comment of all that the full file shows, what is commented out included."""
-    lines = FULL.read_text(encoding="utf-8").replace("\n# tls:\n#   #", "\ntls:\n  #").replace("\n#   ", "\n  ")
-    text = lines.replace("tls: null\n", "", 1)
+    text = COMMENTED_OUT.sub(shown_plainly, FULL.read_text(encoding="utf-8"))
+    for mapping in NULL:
+        text = re.sub(rf"^ *{mapping[-1]}: null\n", "", text, count=1, flags=re.MULTILINE)
     spots = yaml_source.parse(text, "full").spots
     written = text.splitlines()
     for path, spot in spots.items():
@@ -48,10 +61,13 @@ def test_the_full_file_shows_every_key_once() -> None:
 
 
 def test_the_full_file_says_why_of_every_key() -> None:
-    """The line above a key is the meaning that the model gives it; `tls` is shown as null, with its keys below."""
-    comments = {(path, key): comment for path, key, _, comment in shown() if (path, key) != ((), "tls")}
+    """The line above a key is the meaning that the model gives it; `NULL` mappings have their keys below."""
+    comments = {(path, key): comment for path, key, _, comment in shown() if (*path, key) not in NULL}
     assert comments == {(path, key): described(path, key) for path, key in comments}
-    assert f"# {described((), 'tls')}\ntls: null\n" in FULL.read_text(encoding="utf-8")
+    for *path, key in NULL:
+        indent = "    " * len(path)
+        meaning = f"{indent}# {described(tuple(path), key)}\n{indent}{key}: null\n"
+        assert meaning in FULL.read_text(encoding="utf-8")
 
 
 def test_the_full_file_shows_every_default() -> None:

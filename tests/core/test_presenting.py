@@ -1,9 +1,12 @@
 """The answers that are made from a selected representation: the corners that tests/gateway does not reach."""
 
+from dataclasses import replace
+
 import pytest
 
 from proxy.core.entity_tag import EntityTag
 from proxy.core.fields import Fields
+from proxy.core.injection import Injection
 from proxy.core.message import Request, Response
 from proxy.core.minting import Validator
 from proxy.core.preconditions import Preconditions
@@ -74,3 +77,12 @@ def test_a_mapped_state_has_a_tag_after_a_post() -> None:
     assert statement(route, "POST", Response(201, Fields())) is Statement.CURRENT
     verbatim = Route("sub", Template.parse("/o/{id}/sub"), state=Template.parse("/o/{id}"))
     assert statement(verbatim, "PUT", Response(204, Fields())) is Statement.NOTHING
+
+
+def test_what_is_shown_with_a_tag_in_it_was_not_stored_as_it_was_sent() -> None:
+    """RFC 9110 §9.3.4: where a GET shows more than a PUT sent, only who always wants a tag is told one."""
+    route, done = Route("item", Template.parse("/items/{id}")), Response(204, Fields())
+    assert statement(route, "PUT", done) is Statement.IF_VERBATIM
+    assert statement(replace(route, inject=Injection()), "PUT", done) is Statement.NOTHING
+    always = replace(route, inject=Injection(), etag_on_write=TagOnWrite.ALWAYS)
+    assert statement(always, "PUT", done) is Statement.CURRENT
