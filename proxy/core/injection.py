@@ -19,7 +19,7 @@ from proxy.core.json_pointer import Json
 DIGEST_FIELDS: Final = frozenset({"content-digest", "repr-digest", "digest", "content-md5"})
 """Fields that are wrong once the content is another."""
 
-MOST_ITEMS: Final = 10_000
+MOST_ITEMS: Final = 5_000
 """The items of a document with more of them are left alone."""
 
 _UTF8: Final = frozenset({None, "utf-8", "utf8"})

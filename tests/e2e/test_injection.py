@@ -6,20 +6,15 @@ from contextlib import closing, contextmanager
 from hashlib import sha256
 from typing import Any
 
+from tests.support.child import ROOT
 from tests.support.clients import Client
 from tests.support.processes import OriginHandle, running_origin, running_proxy
+from tests.support.transcripts import blocks
 
-CONFIG = """
-upstream: {upstream}
-routes:
-  - path: /items/{{id}}
-    etag: {{canonical: json}}
-    inject: {{}}
-  - path: /items
-    etag: {{canonical: json}}
-    inject:
-      items: ["$._embedded.items[*]"]
-"""
+(EXAMPLE,) = [block for block in blocks(ROOT / "docs/configuration.md", "yaml") if "inject:" in block]
+(SHOWN,) = [block for block in blocks(ROOT / "docs/configuration.md", "json") if "_etag" in block]
+"""What the documentation shows: routes, and what a client sees."""
+
 COUNT = 1000
 JSON = "application/json"
 
@@ -37,7 +32,7 @@ def served(origin: OriginHandle, items: list[dict[str, Any]]) -> None:
 @contextmanager
 def clientele() -> Iterator[tuple[OriginHandle, Client]]:
     """Run an origin server with a list, the proxy, and one client."""
-    with running_origin() as origin, running_proxy(config=CONFIG.format(upstream=origin.url)) as proxy:
+    with running_origin() as origin, running_proxy(config=f"upstream: {origin.url}\n{EXAMPLE}") as proxy:
         items = [item(number) for number in range(COUNT)]
         served(origin, items)
         for number in (7, 8):
@@ -101,3 +96,12 @@ def test_a_relayed_post_carries_no_tag() -> None:
         forwarded = json.dumps({name: copy[name] for name in copy if name != "_etag"}, separators=(",", ":")).encode()
         assert (posted.length, posted.digest) == (len(forwarded), sha256(forwarded).hexdigest())
         assert posted.get("content-length") == str(len(forwarded))
+
+
+def test_the_documentation_shows_what_a_client_sees() -> None:
+    """Its list has the tags that it says, and without them it is what the origin server holds."""
+    with clientele() as (origin, client):
+        shown = json.loads(SHOWN)
+        listed = [{name: entry[name] for name in entry if name != "_etag"} for entry in shown["_embedded"]["items"]]
+        served(origin, listed)
+        assert json.loads(client.ask("GET", "/items").content) == shown
