@@ -61,7 +61,7 @@ I11  The tag returned after a write is minted from a selection inside the lock; 
 The rooms
 ---------
 Grammar    `fields`, `entity_tag`, `http_date`, `ranges`, `target`, `coarse`, `address`, `json_pointer`, `json_text`,
-           `json_members`, `proxy_status`, `self_link`
+           `json_members`, `link`, `proxy_status`
 Values     `message`, `representation`, `verdict`
 Rules      `admission` (what is let in at all), `forwarding` (what a gateway adds and drops), `template`, `route` (what
            is guarded and how), `selecting` (what is asked), `canonical` and `minting` (what a state is called),

@@ -8,12 +8,14 @@ or remove the member at the top are dropped; one that tests it stays, since its 
 which has no such member, refuses the patch.
 """
 
+from dataclasses import replace
 from typing import Final
 
 from proxy.core import injection, json_text
+from proxy.core.fields import Fields
 from proxy.core.injection import DIGEST_FIELDS, Injection
 from proxy.core.json_pointer import Json
-from proxy.core.message import Request
+from proxy.core.message import Request, Response
 from proxy.core.route import Guard, Match
 
 _JSON_PATCH: Final = "application/json-patch+json"
@@ -30,16 +32,27 @@ def concerns(request: Request, match: Match | None) -> bool:
     return injection.readable(request.fields) and not injection.untransformed(request.fields)
 
 
-def without_tags(request: Request, rules: Injection, content: bytes) -> bytes | None:
-    """Return the content without the tags; None where it holds none, or is not JSON of one certain meaning."""
+def without_tags(fields: Fields, rules: Injection, content: bytes) -> bytes | None:
+    """Return the content of a message with this head without the tags.
+
+    None where it holds none, or is not JSON of one certain meaning.
+    """
     try:
         document = json_text.parse(content)
         values = json_text.values(content) if rules.items else document
-        patch = (request.fields.get("content-type") or "").partition(";")[0].strip(" \t").lower() == _JSON_PATCH
+        patch = (fields.get("content-type") or "").partition(";")[0].strip(" \t").lower() == _JSON_PATCH
         kept = _patch(document, values, rules) if patch else rules.without(document, values)
     except (ValueError, RecursionError):
         return None
     return None if kept is document else json_text.plain(kept)
+
+
+def stored(shown: Response, rules: Injection | None) -> Response:
+    """Return a representation as the origin server has it, so that it can be compared with what would be written."""
+    if rules is None or not injection.readable(shown.fields):
+        return shown
+    kept = without_tags(shown.fields, rules, shown.content)
+    return shown if kept is None else replace(shown, content=kept)
 
 
 def changed(request: Request) -> Request:

@@ -47,5 +47,5 @@ async def forwarded(request: Request, content: ReceivedContent, match: Match | N
     if content.length > match.route.limits.mint:
         return request, content
     received = b"".join([piece async for piece in content])
-    kept = uninjecting.without_tags(request, match.route.inject, received)
+    kept = uninjecting.without_tags(request.fields, match.route.inject, received)
     return (request, content) if kept is None else (uninjecting.changed(request), Rewritten(kept))
