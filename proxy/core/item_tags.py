@@ -9,7 +9,7 @@ the list it gets no tag: where its route counts writes, or takes a version from 
 server's (of which it is a sign that the list has one too), or where not every spelling of the JSON counts as one.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -32,6 +32,9 @@ from proxy.core.version import FieldVersion
 MOST_BYTES: Final = 64 * 1024 * 1024
 """Where items amount to more none is tagged; one counts as often as it is part of another."""
 
+SEARCHING: Final = 16
+"""Looking for items in an item costs about as much as minting from so many times its bytes."""
+
 # What of the list's head describes the item's content too.
 _SHARED: Final = frozenset({"content-type", "content-language", "vary"})
 
@@ -53,15 +56,18 @@ class _Frame:
 
 
 _Place = tuple[_Frame, Location]
-"""Where an item is. The location is one in the outermost document."""
+"""Where an item was found. Locations are those in the outermost document."""
+
+_Key = tuple[str, Location]
+"""An item: which target it is the representation of, and where it stands. Several places may be found to be one."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    """An item, as far as it stands in its frame. `match` is that of its own GET; None where that cannot be foreseen."""
+    """An item whose own GET can be foreseen: the match of that, and where there are items in it."""
 
-    match: Match | None
-    inner: tuple[_Place, ...] = ()
+    match: Match
+    inner: tuple[_Place, ...]
 
 
 @dataclass(slots=True)
@@ -78,7 +84,9 @@ class ItemTags:
     minter: Minter
     left: int = MOST_BYTES
     _frames: dict[tuple[str, int], _Frame] = field(default_factory=dict)
-    _found: dict[_Place, _Item] = field(default_factory=dict)
+    _found: dict[_Place, _Key | None] = field(default_factory=dict)
+    _items: dict[_Key, _Item] = field(default_factory=dict)
+    _tags: dict[_Key, EntityTag | None] = field(default_factory=dict)
 
     def of(self, match: Match, rules: Injection, content: Content) -> dict[Location, EntityTag | None]:
         """Return the tag of each item in the representation that a match selects, None for an item that gets none.
@@ -89,10 +97,10 @@ class ItemTags:
         try:
             outer = self._places(match.state_target, rules, content, ROOT)
             self._find(outer, content)
-            tags = self._minted(content.document)
+            self._mint(content.document)
         except TooManyItemsError:
             return {}
-        return {place[1]: tags[place] for place in outer}
+        return {place[1]: self._tag_of(place) for place in outer}
 
     def _places(self, base: Target, rules: Injection, content: Content, around: Location) -> tuple[_Place, ...]:
         """Return the items in the representation that stands at `around`."""
@@ -106,12 +114,15 @@ class ItemTags:
         waiting = list(outer)
         while waiting:
             place = waiting.pop()
-            if place not in self._found:
-                match = self._own_get(place, content.document, own)
-                self._found[place] = item = _Item(match, self._inner(match, place[1], content))
-                waiting.extend(item.inner)
+            if place in self._found:
+                continue
+            match = self._own_get(place, content.document, own)
+            self._found[place] = key = None if match is None else (match.target.raw, place[1])
             if len(self._found) > MOST_ITEMS:
                 raise TooManyItemsError
+            if match is not None and key is not None and key not in self._items:
+                self._items[key] = item = _Item(match, self._inner(match, place[1], content))
+                waiting.extend(item.inner)
 
     def _names(self) -> Iterator[str | None]:
         """Yield the names that links may have for us: what the client asked for, and what the origin server is called.
@@ -141,42 +152,38 @@ class ItemTags:
             and kept_tag(self.response.fields, rules) is None
         )
 
-    def _inner(self, match: Match | None, location: Location, content: Content) -> tuple[_Place, ...]:
-        if match is None or match.route.inject is None or not match.route.inject.items:
+    def _inner(self, match: Match, location: Location, content: Content) -> tuple[_Place, ...]:
+        if match.route.inject is None or not match.route.inject.items:
             return ()
-        self._spend(len(json_text.plain(json_members.at(content.document, location))))
+        self._spend(SEARCHING * len(json_text.plain(json_members.at(content.document, location))))
         return self._places(match.state_target, match.route.inject, content, location)
 
-    def _minted(self, document: Json) -> dict[_Place, EntityTag | None]:
+    def _mint(self, document: Json) -> None:
         fields = Fields(line for line in self.response.fields if line[0].lower() in _SHARED)
-        tags: dict[_Place, EntityTag | None] = {}
-        for place in sorted(self._found, key=lambda place: len(place[1]), reverse=True):
-            match = self._found[place].match
-            if match is None:
-                tags[place] = None
-            else:
-                content = json_text.plain(self._alone(match, place, document, tags))
-                self._spend(len(content))
-                tags[place] = self._tag(match, Response(200, fields, content))
-        return tags
+        for key in sorted(self._items, key=lambda key: len(key[1]), reverse=True):
+            content = json_text.plain(self._alone(self._items[key], key[1], document))
+            self._spend(len(content))
+            self._tags[key] = self._tag(self._items[key].match, Response(200, fields, content))
 
-    def _alone(self, match: Match, place: _Place, document: Json, tags: Mapping[_Place, EntityTag | None]) -> Json:
+    def _alone(self, item: _Item, location: Location, document: Json) -> Json:
         """Return what the tag in the item's own GET is minted from."""
-        item: Json = json_members.at(document, place[1])
-        depth = len(place[1])
-        if match.route.inject is None:
-            return item
-        inner = {within[1][depth:]: tags[within] for within in self._found[place].inner}
-        return match.route.inject.basis(item, inner)
+        shown: Json = json_members.at(document, location)
+        if item.match.route.inject is None:
+            return shown
+        inner = {place[1][len(location) :]: self._tag_of(place) for place in item.inner}
+        return item.match.route.inject.basis(shown, inner)
+
+    def _tag_of(self, place: _Place) -> EntityTag | None:
+        key = self._found[place]
+        return None if key is None else self._tags[key]
 
     def _tag(self, match: Match, alone: Response) -> EntityTag | None:
         rules = match.route.rules
         by_content = rules.version is None or rules.version.of(alone, alone.fields.get("content-type") or "") is None
         if by_content and not isinstance(rules.canonical, CanonicalJson):
             return None
-        return (
-            self.minter.mint(match.tag_key, alone, rules).tag if len(alone.content) <= match.route.limits.mint else None
-        )
+        small = len(alone.content) <= match.route.limits.mint
+        return self.minter.mint(match.tag_key, alone, rules).tag if small else None
 
     def _spend(self, size: int) -> None:
         self.left -= size
