@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check format cover soak bench-handoff bench-injection lock image-check clean
+.PHONY: help demo test test-origins check format cover soak bench-handoff bench-injection lock image-check clean
 
 BIN := .venv/bin
 RECIPE := .ci/venv .ci/python pyproject.toml requirements/build.txt
@@ -20,14 +20,23 @@ $(DEV): $(RECIPE) requirements/dev.txt
 	@.ci/venv requirements/dev.txt
 	@touch $(RUN) $@
 
+# Origins that npm has.
+ORIGINS := build/origins/.installed
+$(ORIGINS): .ci/origins tests/origins/package.json tests/origins/package-lock.json
+	@.ci/origins
+	@touch $@
+
 help: ## List the targets
-	@awk -F ': .*## ' '/^[a-z-]+: .*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ': .*## ' '/^[a-z-]+: .*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(RUN) ## Show a lost update, and the same with ifmatch in front (ARGS="...")
 	@$(BIN)/python -m proxy demo $(ARGS)
 
 test: $(DEV) ## Run the whole suite, a few tests at a time (ARGS="-n0 tests/core -k tag")
 	$(BIN)/python -m pytest --numprocesses=auto --dist=worksteal $(ARGS)
+
+test-origins: $(DEV) $(ORIGINS) ## Run ifmatch in front of what npm installs (node and npm needed)
+	$(BIN)/python -m pytest -n0 tests/origins $(ARGS)
 
 check: $(DEV) ## Lint, format, types, import contracts: what CI runs
 	$(BIN)/ruff check

@@ -18,9 +18,10 @@ from proxy.core.canonical import CanonicalJson
 from proxy.core.fields import Fields
 from proxy.core.injecting import injected
 from proxy.core.injection import Injection
+from proxy.core.matching import Routes
 from proxy.core.message import Request, Response
 from proxy.core.minting import Minter
-from proxy.core.route import Route, Routes
+from proxy.core.route import Route
 from proxy.core.tag_rules import TagRules
 from proxy.core.target import parse
 from proxy.core.template import Template

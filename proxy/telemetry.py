@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import Final, TextIO
 
+from proxy.core.cors import NOTHING
+from proxy.core.fields import Fields
 from proxy.core.verdict import WORDS, Verdict
 from proxy.ports import Step
 
@@ -63,7 +65,7 @@ class RequestJournal:
     The time of a step is its own: what a step within it takes counts for that one alone.
     """
 
-    __slots__ = ("_facts", "_last", "_monotonic", "_open", "_spent", "_started", "_time", "latest")
+    __slots__ = ("_facts", "_last", "_monotonic", "_open", "_spent", "_started", "_time", "latest", "sharing")
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic, wall: Callable[[], float] = time.time) -> None:
         self._monotonic = monotonic
@@ -74,6 +76,8 @@ class RequestJournal:
         self._facts: dict[str, Fact] = {}
         self.latest: Step | None = None
         """The step entered last, whether or not it has ended."""
+        self.sharing = NOTHING
+        """What the latest selection said of who may read its answer."""
 
     @property
     def current(self) -> Step | None:
@@ -101,6 +105,10 @@ class RequestJournal:
     def note(self, **facts: Fact) -> None:
         """Add facts to the request's line; a later one of the same name replaces an earlier."""
         self._facts.update(facts)
+
+    def heard(self, sharing: Fields) -> None:
+        """Keep what a selection says of who may read its answer; a later one replaces an earlier."""
+        self.sharing = sharing
 
     def judged(self, verdict: Verdict) -> None:
         """Note what the preconditions came to."""

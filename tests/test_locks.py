@@ -1,5 +1,6 @@
-"""What requirements/*.txt promise: everything by hash, from nowhere in particular, one version of each."""
+"""What the lock files promise: everything by hash, from nowhere in particular, one version of each."""
 
+import json
 import re
 import tomllib
 from itertools import chain
@@ -11,6 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "requirements"
 LOCKS = ["build.txt", "dev.txt", "run.txt"]
+ORIGINS = ROOT / "tests/origins"
 
 Pin = tuple[str, str]
 """Version and marker."""
@@ -70,3 +72,15 @@ def test_the_build_list_is_the_declared_one() -> None:
 def test_the_oldest_python_is_served() -> None:
     """On Debian 12's Python 3.11.2 redis needs async-timeout; a lock made for a newer Python would miss it."""
     assert any("3.11.3" in marker for _, marker in pins("run.txt")["async-timeout"])
+
+
+def test_what_npm_installs_is_locked() -> None:
+    """Every package of npm's stands there in one version, by hash and without a host; what is asked for is there."""
+    text = (ORIGINS / "package-lock.json").read_text()
+    packages = json.loads(text)["packages"]
+    asked = json.loads((ORIGINS / "package.json").read_text())["dependencies"]
+    assert packages.pop("")["dependencies"] == asked
+    assert {f"node_modules/{name}" for name in asked} <= packages.keys()
+    for package in packages.values():
+        assert re.fullmatch(r"sha512-[A-Za-z0-9+/]{86}==", package["integrity"])
+    assert not re.search(r'://|"resolved"', text)

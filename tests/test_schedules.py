@@ -16,11 +16,12 @@ import pytest
 
 from proxy.adapters.memory import MemoryState
 from proxy.adapters.memory.lease import MemoryLease
+from proxy.core.matching import Match
 from proxy.core.message import Request, Response
 from proxy.core.minting import Validator
 from proxy.core.moment import SOMETIME
 from proxy.core.representation import Representation
-from proxy.core.route import LockRules, Match, TagOnWrite
+from proxy.core.route import LockRules, TagOnWrite
 from proxy.core.verdict import Perform, PreconditionFailed, Reason
 from proxy.errors import LeaseLost, OutcomeUnknown
 from proxy.gateway import Answer, Gateway

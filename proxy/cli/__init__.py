@@ -35,6 +35,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from proxy.cli.vouching import vouch
 
         return vouch(options.config, sys.stdout, options.store)
+    if command == "probe":
+        from proxy.cli.probing import probe
+
+        return probe(options, sys.stdout)
     if command == "healthcheck":
         from proxy.cli.health import healthcheck
 
@@ -76,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("config", metavar="CONFIG")
     explain.add_argument("method", metavar="METHOD")
     explain.add_argument("url", metavar="URL", help="a URL, or its path")
+    _add_probe(commands.add_parser("probe", help="read a resource several times, and say what to configure for it"))
     commands.add_parser("schema", help="print the JSON Schema of the configuration, for editors")
     commands.add_parser("version", help="print versions")
     health = commands.add_parser("healthcheck", help="ask a running proxy whether it is ready; exit 0 or 1")
@@ -84,3 +89,15 @@ def _parser() -> argparse.ArgumentParser:
     demo = commands.add_parser("demo", help="show a lost update, and the same with ifmatch in front")
     demo.add_argument("--once", action="store_true", help="leave after the play; exit 0 only if all went as it must")
     return parser
+
+
+def _add_probe(probe: argparse.ArgumentParser) -> None:
+    probe.add_argument("config", metavar="CONFIG")
+    probe.add_argument("url", metavar="URL", help="a URL, or its path; its resource is read at the upstream")
+    probe.add_argument("--upstream", metavar="URL", help="the origin server, where it is not the configuration's")
+    probe.add_argument("--times", type=int, default=3, metavar="N", help="how often it is read in a row; default: 3")
+    probe.add_argument("--pause", type=float, default=2.0, metavar="SECONDS", help="before N more; default: 2")
+    probe.add_argument("--header", action="append", default=[], metavar="'NAME: VALUE'", help="a field to send along")
+    probe.add_argument(
+        "--write", action="store_true", help="also PUT what was read, once, to see whether If-Match is enforced"
+    )

@@ -11,8 +11,8 @@ from proxy.adapters.memory import MemoryLock, MemoryState
 from proxy.adapters.redis import Listeners, Membership, Refused, Standing, open_fleet, vouch
 from proxy.config import ConfigurationError, OnStoreFailure, Settings
 from proxy.core.fingerprint import fingerprint, longest_write_lease
+from proxy.core.matching import Routes
 from proxy.core.minting import Minter
-from proxy.core.route import Routes
 from proxy.metrics import Metrics
 from proxy.ports import ResourceLock, StateStore
 

@@ -13,8 +13,9 @@ from proxy.config import ConfigurationError, Settings, load
 from proxy.config.schema import schema as schema_document
 from proxy.core.admission import admit
 from proxy.core.fields import Fields
+from proxy.core.matching import Match
 from proxy.core.message import Request
-from proxy.core.route import Guard, Match
+from proxy.core.route import Guard
 from proxy.errors import Failure
 from proxy.gateway import Kind, Plan
 from proxy.gateway.reading import plan
@@ -50,7 +51,7 @@ def explain(config: str, method: str, url: str, out: TextIO) -> int:
     if settings is None:
         return 2
     try:
-        request = Request(method, admit(method, _target(url), (1, 1), _NOBODY), _NOBODY)
+        request = Request(method, admit(method, target_of(url), (1, 1), _NOBODY), _NOBODY)
         planned = plan(settings.routes, request)
     except Failure as failure:
         print(f"refused     {failure.detail}", file=out)
@@ -73,11 +74,12 @@ def version(out: TextIO) -> int:
     return 0
 
 
-def _target(url: str) -> str:
+def target_of(url: str) -> str:
     """Return the request target of a URL or of a path, its bytes one a character."""
     parts = urlsplit(url)
     if parts.scheme and parts.netloc:
-        url = url.split(parts.netloc, 1)[1] or "/"
+        rest = url.split(parts.netloc, 1)[1]
+        url = rest if rest.startswith("/") else f"/{rest}"
     return url.encode().decode("latin-1")
 
 

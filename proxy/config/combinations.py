@@ -12,9 +12,11 @@ from typing import Final
 
 from proxy.config.mistakes import KeyPath, Mistake, quoted
 from proxy.config.model import Document, RouteSection
+from proxy.config.route_model import ProblemSection, RefusalSection
 from proxy.config.translate import route_name, store, timeouts, tls_files
 from proxy.config.units import written_duration
 from proxy.core.address import TcpAddress
+from proxy.core.cors import AllowedOrigins
 from proxy.core.entity_tag import Tolerated
 from proxy.core.route import MARGIN, shortest_write_lease
 from proxy.core.template import Literal, Template, Variable, require_captured
@@ -137,19 +139,19 @@ def _state(section: RouteSection, at: KeyPath) -> Iterator[Mistake]:
 def _unguarded(section: RouteSection, at: KeyPath) -> Iterator[Mistake]:
     """Find what does nothing where nothing is guarded."""
     guard = (*at, "guard")
-    given_keys = (
+    for key, given in (
         ("trust", section.trust > 0),
         ("fence", section.fence is not None),
         ("already_applied", section.already_applied),
         ("accept_tags", bool(section.accept_tags)),
         ("inject", section.inject is not None),
         ("select", bool(section.select.model_fields_set)),
-    )
-    for key, given in given_keys:
-        path = (*at, key)
+        ("problem", section.problem is not None),
+        ("cors", isinstance(section.cors, AllowedOrigins)),
+    ):
         if given and section.guard == "off":
             message = 'this does nothing where guard is "off"; leave it out, or guard the route'
-            yield Mistake(path, message, rests_on=(path, guard))
+            yield Mistake((*at, key), message, rests_on=((*at, key), guard))
 
 
 def _unquoted(section: RouteSection, at: KeyPath) -> Iterator[Mistake]:
@@ -158,6 +160,18 @@ def _unquoted(section: RouteSection, at: KeyPath) -> Iterator[Mistake]:
     if section.inject is not None and not section.inject.quotes and Tolerated.UNQUOTED not in section.accept_tags:
         message = "a tag that is told without quotes comes back so; this key needs accept_tags: [unquoted]"
         yield Mistake(path, message, rests_on=(path, tolerated))
+
+
+def _text_as_json(section: RouteSection, at: KeyPath) -> Iterator[Mistake]:
+    """Find text that would be sent as JSON because nobody said what it is."""
+    told = section.problem or ProblemSection()
+    for key in ProblemSection.model_fields:
+        refusal: RefusalSection | None = getattr(told, key)
+        if refusal is not None and isinstance(refusal.body, str) and "content_type" not in refusal.model_fields_set:
+            body = (*at, "problem", key, "body")
+            advice = "say what it is beside it, such as content_type: text/plain; or write a mapping"
+            message = f"this text would be sent as {refusal.content_type}; {advice}"
+            yield Mistake(body, message, rests_on=(body, (*at, "problem", key, "content_type")))
 
 
 _ROUTE_RULES: Final[tuple[Callable[[RouteSection, KeyPath], Iterator[Mistake]], ...]] = (
@@ -170,6 +184,7 @@ _ROUTE_RULES: Final[tuple[Callable[[RouteSection, KeyPath], Iterator[Mistake]], 
     _state,
     _unguarded,
     _unquoted,
+    _text_as_json,
 )
 
 

@@ -12,12 +12,15 @@ from proxy.config.route_model import (
     InjectSection,
     LimitsSection,
     LockSection,
+    ProblemSection,
+    RefusalSection,
     SelectSection,
     TimeoutsSection,
 )
 from proxy.config.route_scalars import AcceptTags, FenceField, Methods, Name, PathTemplate, Trust
 from proxy.config.scalars import Admin, Duration, File, Listen, Peer, Store, Upstream
 from proxy.config.section import Section, key, required
+from proxy.config.structures import Cors
 
 
 class TlsSection(Section):
@@ -88,6 +91,13 @@ class RouteSection(Section):
     fence: FenceField | None = key(
         None, "Field in which the fence of a write's lease is forwarded, such as Fencing-Token; null: none."
     )
+    problem: ProblemSection | None = key(
+        None, "Refusals in the words of an API of its own; null: problem documents (RFC 9457) of ours."
+    )
+    cors: Cors = key(
+        "auto",
+        "Pages of other origins: auto, as the origin says, and they may read ETag; off (in quotes); or those listed.",
+    )
 
 
 class Document(Section):
@@ -132,5 +142,9 @@ SECTIONS: Final[dict[tuple[str, ...], type[Section]]] = {
     ("routes", "limits"): LimitsSection,
     ("routes", "timeouts"): TimeoutsSection,
     ("routes", "lock"): LockSection,
+    ("routes", "problem"): ProblemSection,
+    ("routes", "problem", "precondition_failed"): RefusalSection,
+    ("routes", "problem", "precondition_required"): RefusalSection,
+    ("routes", "problem", "malformed_precondition"): RefusalSection,
 }
 """The class of each mapping by its keys from the top; list indices are left out."""

@@ -49,13 +49,15 @@ def _cells(key: str, node: Schema) -> tuple[str, str, str]:
 def _values(node: Schema) -> str:
     if "enum" in node:
         return ", ".join(map(_code, node["enum"]))
+    if "title" in node:
+        return str(node["title"])
     if "anyOf" in node:
         return " or ".join(map(_values, node["anyOf"]))
     if "$ref" in node:
         return "route" if node["$ref"].endswith("/RouteSection") else "mapping"
     if node["type"] == "array":
         return f"list of {_values(node['items'])}s"
-    return str(node.get("title", _NOTATIONS.get(node["type"], node["type"])))
+    return str(_NOTATIONS.get(node["type"], node["type"]))
 
 
 def _code(value: object) -> str:

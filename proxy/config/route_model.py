@@ -8,7 +8,8 @@ from typing import Literal
 
 from proxy.config.route_scalars import ItemPath, MediaType, MemberName, Pointer, SelectingFields, SelfPointer, TagSource
 from proxy.config.scalars import Size, Timeout
-from proxy.config.section import Section, key
+from proxy.config.section import Section, key, required
+from proxy.config.structures import Body, ContentType
 
 
 class EtagSection(Section):
@@ -87,4 +88,26 @@ class SelectSection(Section):
     )
     fields: SelectingFields | None = key(
         None, "Fields of a request that select a representation, besides Authorization and Cookie; null: all."
+    )
+
+
+class RefusalSection(Section):
+    """A body of an API's own."""
+
+    content_type: ContentType = key("application/problem+json", "Media type of the body.")
+    body: Body = required(
+        "Sent as JSON, text as it is. Filled in: {detail}, {current_etag}, {correlation_id}, {reason}, {status}.",
+        "{detail}",
+    )
+
+
+class ProblemSection(Section):
+    """The refusals of a route in an API's own words."""
+
+    precondition_failed: RefusalSection | None = key(None, "Body of a refusal because a precondition is false (412).")
+    precondition_required: RefusalSection | None = key(
+        None, "Body of a refusal because a required precondition is missing (missing_status)."
+    )
+    malformed_precondition: RefusalSection | None = key(
+        None, "Body of a refusal because a precondition cannot be read (400)."
     )

@@ -8,7 +8,7 @@ from enum import Enum
 from ipaddress import IPv4Network, IPv6Network
 
 from proxy.core.address import Address, Origin
-from proxy.core.route import Routes
+from proxy.core.matching import Routes
 from proxy.core.store_address import StoreAddress
 
 

@@ -14,13 +14,17 @@ from proxy.config.route_model import (
     InjectSection,
     LimitsSection,
     LockSection,
+    ProblemSection,
+    RefusalSection,
     SelectSection,
     TimeoutsSection,
 )
 from proxy.config.settings import OnStoreFailure, Settings, TlsFiles
 from proxy.core.canonical import AsSent, CanonicalJson
 from proxy.core.injection import Injection
+from proxy.core.matching import Routes
 from proxy.core.preconditions import Absence, Policy, Require
+from proxy.core.problem_template import DOCUMENTS, ProblemTemplate, ProblemTemplates
 from proxy.core.route import (
     MARGIN,
     Guard,
@@ -28,7 +32,6 @@ from proxy.core.route import (
     LockRules,
     Query,
     Route,
-    Routes,
     SelectRules,
     TagOnWrite,
     Timeouts,
@@ -106,6 +109,8 @@ def route(section: RouteSection, origin: str | None = None) -> Route:
         select=SelectRules(section.select.accept, _selecting(section.select)),
         already_applied=section.already_applied,
         inject=None if section.inject is None else _injection(section.inject, origin),
+        problem=_problem(section.problem),
+        cors=section.cors,
     )
 
 
@@ -143,6 +148,20 @@ def _injection(section: InjectSection, origin: str | None) -> Injection:
 
 def _limits(section: LimitsSection) -> Limits:
     return Limits(content=section.content, mint=section.mint)
+
+
+def _problem(section: ProblemSection | None) -> ProblemTemplates:
+    if section is None:
+        return DOCUMENTS
+    return ProblemTemplates(
+        precondition_failed=_template(section.precondition_failed),
+        precondition_required=_template(section.precondition_required),
+        malformed_precondition=_template(section.malformed_precondition),
+    )
+
+
+def _template(section: RefusalSection | None) -> ProblemTemplate | None:
+    return None if section is None else ProblemTemplate.parse(section.body, section.content_type)
 
 
 def _lock(section: LockSection, times: Timeouts) -> LockRules:

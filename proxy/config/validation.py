@@ -19,6 +19,9 @@ _STAND_INS: Final[Mapping[tuple[str, ...], dict[str, Value]]] = {
     (): {"upstream": "http://stand-in.invalid"},
     ("routes",): {"path": "/"},
     ("tls",): {"certificate": "-", "key": "-"},
+    ("routes", "problem", "precondition_failed"): {"body": "-"},
+    ("routes", "problem", "precondition_required"): {"body": "-"},
+    ("routes", "problem", "malformed_precondition"): {"body": "-"},
 }
 """Values for required keys that are missing or wrong, in a document that is not going to be used."""
 
@@ -50,9 +53,8 @@ def validate(values: dict[str, Value], spots: Mapping[KeyPath, Spot], unread: se
 
 def _replaceable(path: KeyPath) -> KeyPath:
     """Return the path of what can be left out without moving its neighbours: a key, or a whole route."""
-    while isinstance(path[-1], int) and path[:-1] != ("routes",):
-        path = path[:-1]
-    return path
+    own = 2 if path[:1] == ("routes",) else 0
+    return path[: next((end for end, part in enumerate(path) if end >= own and isinstance(part, int)), len(path))]
 
 
 def _mended(value: Value, path: KeyPath, doubtful: set[KeyPath]) -> Value:

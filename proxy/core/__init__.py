@@ -65,6 +65,8 @@ Grammar    `fields`, `entity_tag`, `http_date`, `ranges`, `target`, `coarse`, `a
 Values     `message`, `representation`, `verdict`
 Rules      `admission` (what is let in at all), `forwarding` (what a gateway adds and drops), `template`, `route` (what
            is guarded and how), `selecting` (what is asked), `canonical` and `minting` (what a state is called),
-           `preconditions` (what a request demands of it), `presenting` (what is answered from it), `injection`,
-           `item_tags`, `injecting` and `uninjecting` (tags in content)
+           `preconditions` (what a request demands of it), `presenting` (what is answered from it),
+           `problem_template` (how a refusal is put), `cors` (who may read an answer), `correlation` (what a
+           request is called), `injection`, `item_tags`, `injecting` and `uninjecting` (tags in content)
+Advice     `differing` (what differs between contents that ought to be one)
 """

@@ -6,6 +6,7 @@ what is refused of it (`proxy.core.target`).
 """
 
 import re
+from decimal import Decimal
 from unicodedata import combining, decimal, normalize
 from urllib.parse import unquote_to_bytes
 
@@ -17,6 +18,9 @@ FORMATS = frozenset(
 
 _NUMBER = re.compile(r"([+-]?)(\d+)(?:\.0*)?")  # one way to match: a second place for zeros would take quadratic time
 _NUMBER_AND_WORDS = re.compile(r"(\d+)[^0-9a-z]")
+# A number with an exponent; zeros before that are skipped, and a longer one is that of no key.
+_EXPONENT = re.compile(r"([+-]?(?:\d+(?:\.\d*)?|\.\d+)e[+-]?)0*(\d{1,3})")
+_TILDE = re.compile(r"~([2-7][0-9a-f])")
 _DATE = re.compile(r"\d{4}-\d{2}(?:-|\Z)")
 _UUID = re.compile(r"[0-9a-f]{32}")
 
@@ -37,10 +41,26 @@ def coarse_segment(segment: str) -> str:
 def lock_segment(coarse: str) -> str:
     """Return a coarse segment as locks compare it: of a number and words only the number, but a date as a whole.
 
-    Rails reads `7-title` as 7, by design. A route literal is not that coarse: "7-title" may be the name of another.
+    Rails reads `7-title` as 7, by design; Datasette reads `~37` as 7 and `+` as a space; SQLite finds 7 under `7e0`. A
+    route literal is not that coarse: "7-title" may be the name of another.
     """
-    number = _NUMBER_AND_WORDS.match(coarse)
-    return coarse if number is None or _DATE.match(coarse) else number[1]
+    plain = _plain(coarse) if "~" in coarse or "+" in coarse else coarse
+    exponent = _EXPONENT.fullmatch(coarse) or _EXPONENT.fullmatch(plain)
+    if exponent is not None:
+        return _whole(Decimal(exponent[1] + exponent[2])) or plain
+    number = _NUMBER_AND_WORDS.match(plain)
+    return plain if number is None or _DATE.match(plain) else number[1]
+
+
+def _plain(name: str) -> str:
+    """Return a coarse segment without the escapes that applications put inside what HTTP calls a segment."""
+    unescaped = _TILDE.sub(lambda found: chr(int(found[1], 16)), name).replace("+", " ")
+    return _one_identifier(_without_formats(_folded(unescaped)))
+
+
+def _whole(number: Decimal) -> str | None:
+    """Return the digits of a whole number, None for any other."""
+    return None if number != number.to_integral_value() else f"{number:f}".partition(".")[0].removeprefix("-0") or "0"
 
 
 def _folded(name: str) -> str:
@@ -70,7 +90,8 @@ def _one_identifier(name: str) -> str:
     """
     number = _NUMBER.fullmatch("".join(map(_digit, name.replace("_", ""))))
     if number is not None:
-        return f"{number[1].replace('+', '')}{number[2].lstrip('0') or '0'}"
+        digits = number[2].lstrip("0")
+        return f"{number[1].replace('+', '')}{digits}" if digits else "0"
     bare = name.removeprefix("urn:uuid:").strip("{}").replace("-", "")
     return bare if _UUID.fullmatch(bare) else name
 

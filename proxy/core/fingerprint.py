@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from hashlib import blake2b
 
 from proxy.core import injection
-from proxy.core.route import Route, Routes
+from proxy.core.matching import Routes
+from proxy.core.route import Route
 
 
 def fingerprint(routes: Routes, key: bytes) -> str:

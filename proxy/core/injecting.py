@@ -13,9 +13,9 @@ from proxy.core import injection, json_text
 from proxy.core.injection import DIGEST_FIELDS, Injection
 from proxy.core.item_tags import Content, ItemTags
 from proxy.core.json_pointer import Json
+from proxy.core.matching import Match, Routes
 from proxy.core.message import Request, Response
 from proxy.core.minting import Minter, Validator
-from proxy.core.route import Match, Routes
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Injected:
 
 def injected(request: Request, match: Match, response: Response, routes: Routes, minter: Minter) -> Injected:
     """Tag the items of a whole 200 answer to GET, where its route says so and its content is JSON."""
-    rules = match.route.inject
+    rules = match.reading.inject
     content = None if rules is None else _read(rules, response)
     if rules is None or content is None:
         return Injected(response, response, None)

@@ -22,9 +22,10 @@ from proxy.core.forwarding import HOST
 from proxy.core.injection import MOST_ITEMS, Injection, TooManyItemsError
 from proxy.core.json_members import ROOT, Location
 from proxy.core.json_pointer import Json
+from proxy.core.matching import Match, Routes
 from proxy.core.message import Request, Response
 from proxy.core.minting import Minter
-from proxy.core.route import Guard, Match, Routes
+from proxy.core.route import Guard
 from proxy.core.tag_rules import Aba, kept_tag
 from proxy.core.target import Target
 from proxy.core.version import FieldVersion

@@ -8,7 +8,7 @@ received: it means the same whatever the other pointers remove. The items behind
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 Container = dict[str, "Json"] | list["Json"]
@@ -35,6 +35,17 @@ def parse(pointers: Iterable[str]) -> Pointers:
                 break  # a shorter pointer covers this one
             node = node.setdefault(token, {})
     return tree
+
+
+def spelled(path: Iterable[str]) -> str:
+    """Return the pointer of reference tokens, escaped as RFC 6901 §3 asks for. The token `*` is the wildcard."""
+    return "".join(f"/{token.replace('~', '~0').replace('/', '~1')}" for token in path)
+
+
+def cover(pointers: Pointers, path: Sequence[str]) -> bool:
+    """Tell whether what the reference tokens `path` name is named by the pointers, or in what they name."""
+    inner = [pointers[token] for token in {path[0], "*"} & pointers.keys()] if path else []
+    return any(not node or cover(node, path[1:]) for node in inner)
 
 
 def tokens(pointer: str) -> tuple[str, ...]:

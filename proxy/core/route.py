@@ -1,17 +1,19 @@
-"""Routes: which resources are guarded, under which rules, and what a request's target means there.
+"""Routes: which resources are guarded, and under which rules.
 
-What lives here: the values of a route with their defaults, and which route a request takes. What must not: how a path
-is compared with a template (`template`), where the values come from (the configuration), and what is done with them.
+What lives here: the values of a route with their defaults. What must not: which route a request takes (`matching`), how
+a path is compared with a template (`template`), where the values come from (the configuration), and what is done with
+them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
-from proxy.core import target as request_target
+from proxy.core.cors import Cors, Sharing
 from proxy.core.injection import Injection
 from proxy.core.preconditions import Policy
+from proxy.core.problem_template import DOCUMENTS, ProblemTemplates
 from proxy.core.tag_rules import TagRules
 from proxy.core.target import Target
 from proxy.core.template import Template, require_captured
@@ -127,9 +129,9 @@ class Route:
 
     `methods` None means every method; GET stands for HEAD too. `state` names the resource whose representation guards
     this one and whose lock its writers take; None means the target itself. `trust` is for how many seconds a remembered
-    tag may answer 304 or 412 without the origin server being asked. `fence` names the field in which a write's fence is
-    forwarded; None means nowhere. `already_applied`: a write that would change nothing is answered as done.
-    `inject` None: content is passed on as it is.
+    tag may answer 304 or 412. `fence` names the field in which a write's fence is forwarded; None means nowhere.
+    `already_applied`: what would change nothing is answered as done. `problem`: its refusals. `cors`: who may read it.
+    `inject`: where tags go into content.
 
     Raised on construction when `state` uses a name that `template` does not capture: `ValueError`.
     """
@@ -152,6 +154,8 @@ class Route:
     fence: str | None = None
     select: SelectRules = SelectRules()
     already_applied: bool = False
+    problem: ProblemTemplates = DOCUMENTS
+    cors: Cors = Sharing.AUTO
     inject: Injection | None = None
 
     def __post_init__(self) -> None:
@@ -169,81 +173,3 @@ class Route:
         matched as spelled, since what falls into it by its spelling escapes the guard of a later route.
         """
         return self.template.fits(coarse) and (self.guard is not Guard.OFF or self.template.spelled_by(target))
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """A request's target under its route. `captures` are in raw spelling.
-
-    `state_target` is what is selected to learn the current state: the expanded `state`, which has no query, else the
-    request's own target, with its query unless that makes a view. `lock_key` is the name under which its writers
-    exclude each other; the query is never part of it (I5).
-    """
-
-    route: Route
-    target: Target
-    captures: Mapping[str, str]
-    state_target: Target = field(init=False, repr=False, compare=False)
-    lock_key: str = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "state_target", self._state_target())
-        object.__setattr__(self, "lock_key", self.state_target.lock_key)
-
-    def _state_target(self) -> Target:
-        state = self.route.state
-        if state is not None:
-            return request_target.parse(state.expand(self.captures), None)
-        return self.target.without_query() if self.is_view else self.target
-
-    @property
-    def is_view(self) -> bool:
-        """Tell whether the target is a view of a resource, and not all of it."""
-        return self.route.query is Query.VIEW and bool(self.target.query)
-
-    @property
-    def tag_key(self) -> str:
-        """The resource name inside a minted tag. An empty query is none."""
-        key, query = self.state_target.key, self.state_target.query
-        return f"{key}?{query}" if query and self.route.query is Query.IDENTITY else key
-
-
-class Routes:
-    """All routes, in order: the first that matches is taken."""
-
-    __slots__ = ("routes", "unmatched")
-
-    def __init__(self, routes: Sequence[Route], unmatched: Unmatched = Unmatched.RELAY) -> None:
-        self.routes = tuple(routes)
-        self.unmatched = unmatched
-
-    @property
-    def trust_something(self) -> bool:
-        """Tell whether there is any route that answers by what is remembered."""
-        return any(route.trust > 0 for route in self.routes)
-
-    @property
-    def guard_something(self) -> bool:
-        """Tell whether there is any request that they guard."""
-        return self.unmatched is Unmatched.GUARD or any(route.guard is Guard.ENFORCE for route in self.routes)
-
-    def match(self, method: str, target: Target) -> Match | None:
-        """Return the match of the first route for this method and target; the asterisk-form has none.
-
-        Without such a route the default rules apply under `Unmatched.GUARD`, and there is no match otherwise.
-        """
-        if target.asterisk:
-            return None
-        coarse = target.coarse_segments
-        for route in self.candidates():
-            if route.takes(method) and route.covers(target, coarse):
-                return Match(route, target, route.template.captures(target))
-        return None
-
-    def candidates(self) -> tuple[Route, ...]:
-        """Return all routes in order, and behind them that of the default rules where it is in force."""
-        return (*self.routes, UNMATCHED) if self.unmatched is Unmatched.GUARD else self.routes
-
-
-UNMATCHED: Final = Route("unmatched", Template.parse("/{path...}"))
-"""The default rules, for every path."""

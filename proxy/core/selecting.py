@@ -46,7 +46,7 @@ CREDENTIALS = frozenset({"authorization", "cookie"})
 """Fields that say who asks: a selection on a writer's behalf always carries them."""
 
 _NEVER = frozenset({"cache-control", "forwarded", "user-agent", "via", "x-forwarded-for"})
-_ALWAYS = CREDENTIALS | frozenset({"accept", "accept-language", "forwarded", "host", "user-agent", "via"})
+_ALWAYS = CREDENTIALS | frozenset({"accept", "accept-language", "forwarded", "host", "origin", "user-agent", "via"})
 
 
 def selection(request: Request, target: Target, *, revalidate: bool, fence_field: str | None = None) -> Request:

@@ -4,11 +4,12 @@ What lives here: the grammar of templates, matching and expansion. What must not
 which spellings are one segment (`target`).
 
     template = "/" / 1*( "/" segment ) [ "/" ] / *( "/" segment ) "/" rest
-    segment  = literal / "{" name "}"
+    segment  = literal / "{" name "}" [ "." format ]      ; a format of `coarse.FORMATS`
     rest     = "{" name "...}"                            ; all segments from here on, possibly none
     name     = a letter or "_", then letters, digits, "_"
 
-Literals are matched coarsely, because a spelling that escapes its route escapes the guard.
+Literals are matched coarsely, because a spelling that escapes its route escapes the guard. For the same reason the
+format behind a variable does not count in matching.
 Captured values are the raw spelling, because the origin server is to be asked in the client's own words.
 """
 
@@ -20,6 +21,7 @@ from typing import Final
 from urllib.parse import quote, unquote
 
 from proxy.core import target as request_target
+from proxy.core.coarse import FORMATS
 from proxy.core.target import Target
 from proxy.errors import MalformedTarget
 
@@ -40,16 +42,17 @@ class Literal:
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A segment that is captured."""
+    """A segment that is captured. `suffix` names a format, as in `{id}.json`, and is no part of what is captured."""
 
     name: str
+    suffix: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Template:
     """A path template. `rest` is the name under which all that follows `segments` is captured, None without one.
 
-    `text` is what was written. Its trailing slash counts in expansion only.
+    `text` is what was written. Its trailing slash and a format behind a variable count in expansion only.
 
     >>> Template.parse("/wiki/{id}").expand({"id": "1"})
     '/wiki/1'
@@ -93,13 +96,20 @@ class Template:
         Only what RFC 3986 §6.2.2 calls equivalent, and the trailing slash, may differ.
         """
         pairs = zip(self.segments, _SEGMENT.findall(target.key), strict=False)
-        return all(isinstance(segment, Variable) or segment.fine == spelled for segment, spelled in pairs)
+        return all(
+            spelled.endswith(segment.suffix) if isinstance(segment, Variable) else segment.fine == spelled
+            for segment, spelled in pairs
+        )
 
     def captures(self, target: Target) -> dict[str, str]:
         """Return what the variables capture of a path that matches."""
         found = list(_SEGMENT.finditer(target.path))
         pairs = zip(self.segments, found, strict=False)
-        captured = {segment.name: spelled[0] for segment, spelled in pairs if isinstance(segment, Variable)}
+        captured = {
+            segment.name: spelled[0].removesuffix(segment.suffix)
+            for segment, spelled in pairs
+            if isinstance(segment, Variable)
+        }
         if self.rest is not None:
             behind = found[len(self.segments) :]
             captured[self.rest] = target.path[behind[0].start() :] if behind else ""
@@ -107,7 +117,10 @@ class Template:
 
     def expand(self, captures: Mapping[str, str]) -> str:
         """Return the raw path with `captures` in place of the variables. An empty rest takes its slash with it."""
-        raw = [segment.raw if isinstance(segment, Literal) else captures[segment.name] for segment in self.segments]
+        raw = [
+            segment.raw if isinstance(segment, Literal) else captures[segment.name] + segment.suffix
+            for segment in self.segments
+        ]
         if self.rest is not None and captures[self.rest]:
             raw.append(captures[self.rest])
         slash = "/" if self.segments and self.text.endswith("/") else ""
@@ -147,12 +160,15 @@ def _rest(written: str) -> str | None:
 def _segment(written: str) -> Literal | Variable:
     if "{" not in written and "}" not in written:
         return _literal(written)
-    braced = _BRACED.fullmatch(written)
+    stem, dot, suffix = written.rpartition(".")
+    braced = _BRACED.fullmatch(stem if suffix in FORMATS else written)
     if braced is None:
-        raise ValueError(f"in {written!r} the braces are unbalanced or do not enclose the whole segment")
+        raise ValueError(
+            f"in {written!r} the braces are unbalanced, or do not enclose the whole segment but for a format like .json"
+        )
     if braced[2]:
         raise ValueError(f"{written} must be the end of the template: it captures all that follows")
-    return Variable(_name(braced[1]))
+    return Variable(_name(braced[1]), dot + suffix if suffix in FORMATS else "")
 
 
 def _name(written: str) -> str:

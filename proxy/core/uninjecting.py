@@ -15,8 +15,9 @@ from proxy.core import injection, json_text
 from proxy.core.fields import Fields
 from proxy.core.injection import DIGEST_FIELDS, Injection
 from proxy.core.json_pointer import Json
+from proxy.core.matching import Match
 from proxy.core.message import Request, Response
-from proxy.core.route import Guard, Match
+from proxy.core.route import Guard
 
 _JSON_PATCH: Final = "application/json-patch+json"
 _WRITING: Final = frozenset({"add", "replace", "remove"})
@@ -27,9 +28,17 @@ def concerns(request: Request, match: Match | None) -> bool:
 
     `no-transform` is heeded: who asks for it gets no tags in content either.
     """
-    if request.safe or match is None or match.route.inject is None or match.route.guard is Guard.OFF:
+    if request.safe or match is None or match.route.guard is Guard.OFF or rules_for(match) is None:
         return False
     return injection.readable(request.fields) and not injection.untransformed(request.fields)
+
+
+def rules_for(match: Match) -> Injection | None:
+    """Return the rules of the tags in what the writer of a resource has read.
+
+    What is sent to a target whose `state` is another resource is no representation of that; its own route speaks then.
+    """
+    return match.reading.inject if match.route.state is None else match.route.inject
 
 
 def without_tags(fields: Fields, rules: Injection, content: bytes) -> bytes | None:

@@ -6,12 +6,13 @@ here: what is done about the state; `proxy.gateway.reading` and `proxy.gateway.w
 
 from dataclasses import replace
 
-from proxy.core import injecting, injection, preconditions, presenting, selecting
+from proxy.core import cors, injecting, injection, preconditions, presenting, selecting
+from proxy.core.matching import Match, Routes
 from proxy.core.message import Request, Response
 from proxy.core.minting import Minter, Provenance, Validator, of_whole
 from proxy.core.preconditions import Preconditions
 from proxy.core.representation import Opaque, Representation, Selected, classify, comparable
-from proxy.core.route import Match, Query, Routes
+from proxy.core.route import Query
 from proxy.core.tag_rules import Aba
 from proxy.core.target import Target
 from proxy.core.verdict import Indeterminate, PreconditionFailed, Reason, Verdict
@@ -48,7 +49,7 @@ class Asking:
         On a write the tag of a view stands for that of the whole, too.
         """
         parsed = Preconditions.parse(request.fields, match.route.policy.tolerated)
-        if request.safe or match.route.query is not Query.VIEW or not isinstance(parsed.if_match, tuple):
+        if request.safe or match.reading.query is not Query.VIEW or not isinstance(parsed.if_match, tuple):
             return parsed
         return replace(parsed, if_match=(*parsed.if_match, *map(of_whole, parsed.if_match)))
 
@@ -71,13 +72,13 @@ class Asking:
         asked = _asked(request, match, match.state_target, revalidate=revalidate)
         sent = asked if under is None else selecting.fenced(asked, match.route.fence, under.fence)
         with journal.step(step):
-            writes = await self._state.writes(match.lock_key) if match.route.rules.aba is Aba.DETECT else None
+            writes = await self._state.writes(match.lock_key) if match.reading.rules.aba is Aba.DETECT else None
             began = self._state.now()
             selected, rest = await self._ask(sent, match, journal)
         validator = None
         if isinstance(selected, Representation):
             injected = injecting.injected(request, match, selected.response, self._routes, self._minter)
-            validator = self._minter.mint(match.tag_key, injected.basis, match.route.rules, writes)
+            validator = self._minter.mint(match.tag_key, injected.basis, match.reading.rules, writes)
             selected = Representation(injected.shown(validator))
         return Selection(selected, validator, rest, speaks_for(match, asked), began, revalidate)
 
@@ -105,6 +106,7 @@ class Asking:
         asked = _asked(request, match, target, revalidate=True)
         with journal.step(Step.RECALL):
             known = await self._state.recall(match.lock_key, speaks_for(match, asked))
+        journal.heard(cors.NOTHING if known is None else cors.said(known.fields))
         return known if known is not None and known.firm else None
 
     def judge(self, method: str, match: Match, conditions: Preconditions, selection: Selection) -> Verdict:
@@ -140,6 +142,7 @@ class Asking:
         budget = Budget(timeouts.connect, timeouts.select)
         reply = await self._upstream.send(sent, None, purpose=Purpose.SELECT, budget=budget)
         journal.note(upstream_status=reply.status)
+        journal.heard(cors.said(reply.fields))
         try:
             return await _read(reply, match)
         except BaseException:
@@ -151,7 +154,7 @@ async def _read(reply: Reply, match: Match) -> tuple[Selected, Reply | None]:
     head = Response(reply.status, reply.fields)
     if not comparable(reply.status, reply.fields):
         return classify(head, whole=False), reply
-    content = await reply.read(match.route.limits.mint)
+    content = await reply.read(match.reading.limits.mint)
     if content is None:
         return classify(head, whole=False), reply
     await reply.aclose()
@@ -160,16 +163,17 @@ async def _read(reply: Reply, match: Match) -> tuple[Selected, Reply | None]:
 
 def remembered(match: Match, selection: Selection) -> Remembered:
     """Return what is worth remembering of a selection of a representation or its absence."""
-    firm = selection.revalidated
+    head, firm = selection.selected.response, selection.revalidated
     if selection.validator is None:
-        return Remembered(None, selection.began, firm=firm)
-    whole = presenting.tagged(selection.selected.response, selection.validator, match.route.rules)
+        return Remembered(None, selection.began, cors.said(head.fields), firm)
+    whole = presenting.tagged(head, selection.validator, match.reading.rules)
     return Remembered(selection.validator, selection.began, presenting.not_modified(whole).fields, firm)
 
 
 def speaks_for(match: Match, asked: Request) -> bytes:
     """Return what must be equal for one selection to speak for another: the request, and how its tag is made."""
-    made = (match.tag_key.encode(), match.route.rules.fingerprint, injection.fingerprint(match.route.inject))
+    by = match.reading
+    made = (match.tag_key.encode(), by.rules.fingerprint, injection.fingerprint(by.inject))
     return b"\n".join((selecting.selector(asked, match.route.select), *made))
 
 

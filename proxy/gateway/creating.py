@@ -10,9 +10,10 @@ from typing import Final
 
 from proxy.core import link
 from proxy.core.entity_tag import EntityTag
+from proxy.core.matching import Match
 from proxy.core.message import Request, Response
 from proxy.core.moment import Moment
-from proxy.core.route import Guard, Match, TagOnWrite
+from proxy.core.route import Guard, TagOnWrite
 from proxy.errors import Failure
 from proxy.gateway.asking import Asking
 from proxy.ports import Journal, Lease, LeaseTerms, Step

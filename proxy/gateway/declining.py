@@ -41,7 +41,7 @@ class Declining(Reading):
         if not isinstance(verdict, Indeterminate):
             await selection.aclose()
             return self.refuse(write, verdict, selection)
-        response = presenting.untagged(selected.response, write.match.route.rules)
+        response = presenting.untagged(selected.response, write.match.reading.rules)
         note = f"the selection was answered {status}; the request was not forwarded"
         return Answer(verdict, response, selection.rest, note=note)
 
@@ -52,8 +52,8 @@ class Declining(Reading):
         """
         current = selection.validator
         if current is None or not isinstance(verdict, PreconditionFailed) or not write.wants_representation:
-            return Answer(verdict, None, missing_status=write.match.route.missing_status)
-        whole = presenting.tagged(selection.selected.response, current, write.match.route.rules)
+            return Answer(verdict, None)
+        whole = presenting.tagged(selection.selected.response, current, write.match.reading.rules)
         shown = presenting.instead_of_problem(whole, write.match.state_target)
         return Answer(verdict, shown, note=f"{verdict.reason.value}; the request was not forwarded")
 
@@ -74,7 +74,7 @@ async def _is_done(write: Write, verdict: Verdict, selection: Selection) -> bool
         return isinstance(selected, Absent) and verdict.reason is Reason.ABSENT
     if write.request.method != "PUT" or not isinstance(selected, Representation) or write.match.route.state is not None:
         return False
-    stored = uninjecting.stored(selected.response, write.match.route.inject)
+    stored = uninjecting.stored(selected.response, write.match.reading.inject)
     return verdict.reason is Reason.STALE and await _says_the_same(write, stored)
 
 
@@ -87,7 +87,7 @@ async def _says_the_same(write: Write, current: Response) -> bool:
         return False
     if blake2b(current.content, digest_size=DIGEST_SIZE).digest() == write.content.digest:
         return True
-    route = write.match.route
+    route = write.match.reading
     if route.rules.exact or write.content.length > route.limits.mint:
         return False
     content = b"".join([piece async for piece in write.content])

@@ -8,12 +8,12 @@ from enum import Enum
 
 from proxy.core import selecting
 from proxy.core.entity_tag import ANY
+from proxy.core.matching import Match
 from proxy.core.message import Request, Response
 from proxy.core.minting import Validator
 from proxy.core.moment import Moment
 from proxy.core.preconditions import Preconditions, Require
 from proxy.core.representation import Selected
-from proxy.core.route import Match
 from proxy.core.verdict import Verdict
 from proxy.errors import Failure, OutcomeUnknown, Unanswered
 from proxy.ports import Journal, ReceivedContent, Reply
@@ -41,16 +41,15 @@ class Plan:
 class Answer:
     """What the client is answered.
 
-    `response` None: a refusal, to be told from `verdict`; `missing_status` is the status of a missing precondition.
-    `rest`: the content is not in `response` but still arrives here; whoever writes it out closes it. `note`: why the
-    origin server's answer to a selection stands in for the answer to a request that was not forwarded. `would` is what
-    would have been made of a request where the route only reports; None where it enforces.
+    `response` None: a refusal, to be told from `verdict` as the route says. `rest`: the content is not in `response`
+    but still arrives here; whoever writes it out closes it. `note`: why the origin server's answer to a selection
+    stands in for the answer to a request that was not forwarded. `would` is what would have been made of a request
+    where the route only reports; None where it enforces.
     """
 
     verdict: Verdict | None
     response: Response | None
     rest: Reply | None = None
-    missing_status: int = 428
     note: str | None = None
     would: Verdict | Failure | None = None
 

@@ -7,13 +7,14 @@ is relayed. `proxy.gateway.writing` adds the guard.
 from contextlib import suppress
 from dataclasses import replace
 
-from proxy.core import preconditions, presenting, selecting
+from proxy.core import cors, presenting, selecting
 from proxy.core.entity_tag import EntityTag
+from proxy.core.matching import UNMATCHED, Match, Routes
 from proxy.core.message import Request, Response
 from proxy.core.minting import Validator
-from proxy.core.preconditions import Preconditions, Require
+from proxy.core.preconditions import CONDITIONAL_FIELDS, Preconditions, Require
 from proxy.core.representation import Opacity, Opaque, Representation, Selected
-from proxy.core.route import UNMATCHED, Guard, Match, Route, Routes, UnconditionalPost, Unmatched
+from proxy.core.route import Guard, Route, UnconditionalPost, Unmatched
 from proxy.core.tag_rules import Aba
 from proxy.core.verdict import NotModified, Perform, PreconditionFailed, Reason, Verdict
 from proxy.errors import Failure, StoreFailure, Unanswered
@@ -79,7 +80,7 @@ class Reading(Creating):
         """
         would = await self._foreseen(request, matched(planned), journal)
         answer = await self.relay(request, content, planned, journal, interim)
-        return replace(answer, would=would, missing_status=matched(planned).route.missing_status)
+        return replace(answer, would=would)
 
     async def observe(self, request: Request, planned: Plan, journal: Journal) -> Answer:
         """Answer a GET or HEAD on a guarded resource from its current representation."""
@@ -159,7 +160,7 @@ class Reading(Creating):
             return
         try:
             await self._state.forget(planned.match.lock_key, ahead=ahead)
-            if planned.match.route.rules.aba is Aba.DETECT:
+            if planned.match.reading.rules.aba is Aba.DETECT:
                 with suppress(StoreFailure):
                     await self._state.count(planned.match.lock_key)
         except BaseException:
@@ -176,7 +177,7 @@ def _asks_for_a_part(request: Request, selected: Selected) -> bool:
 
 def plan(routes: Routes, request: Request) -> Plan:
     """Say what is to be done with a request under these routes."""
-    match = routes.match(request.method, request.target)
+    match = routes.match(cors.asked_method(request.method, request.fields) or request.method, request.target)
     if match is None:
         return Plan(Kind.REJECT if routes.unmatched is Unmatched.REJECT else Kind.RELAY, None)
     if match.route.guard is Guard.OFF or request.method == "OPTIONS":
@@ -193,5 +194,5 @@ def _passes_unlocked(request: Request, route: Route) -> bool:
     """Tell whether a POST that asks for nothing, on a route that asks for nothing, goes by the lock (I9: per route)."""
     if request.method != "POST" or route.unconditional_post is not UnconditionalPost.RELAY:
         return False
-    asks = preconditions.CONDITIONAL_FIELDS & request.fields.names()
+    asks = CONDITIONAL_FIELDS & request.fields.names()
     return not asks and route.policy.require is Require.NONE

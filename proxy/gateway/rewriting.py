@@ -9,8 +9,8 @@ from hashlib import blake2b
 from typing import Final
 
 from proxy.core import uninjecting
+from proxy.core.matching import Match
 from proxy.core.message import Request
-from proxy.core.route import Match
 from proxy.ports import ReceivedContent
 
 DIGEST_SIZE: Final = 32
@@ -42,10 +42,9 @@ async def forwarded(request: Request, content: ReceivedContent, match: Match | N
 
     Content that is larger than what a tag is minted from is forwarded as it came. Raised: what `content` raises.
     """
-    if match is None or match.route.inject is None or not uninjecting.concerns(request, match):
-        return request, content
-    if content.length > match.route.limits.mint:
+    rules = None if match is None or not uninjecting.concerns(request, match) else uninjecting.rules_for(match)
+    if match is None or rules is None or content.length > match.route.limits.mint:
         return request, content
     received = b"".join([piece async for piece in content])
-    kept = uninjecting.without_tags(request.fields, match.route.inject, received)
+    kept = uninjecting.without_tags(request.fields, rules, received)
     return (request, content) if kept is None else (uninjecting.changed(request), Rewritten(kept))

@@ -12,12 +12,12 @@ from hashlib import blake2b
 
 from proxy.core import presenting, selecting
 from proxy.core.entity_tag import EntityTag
+from proxy.core.matching import Match
 from proxy.core.message import Request, Response
 from proxy.core.minting import Validator
 from proxy.core.preconditions import Preconditions, Require
 from proxy.core.presenting import Statement
 from proxy.core.representation import Representation
-from proxy.core.route import Match
 from proxy.core.tag_rules import Aba
 from proxy.core.verdict import (
     Perform,
@@ -67,7 +67,7 @@ class Gateway(Declining):
             await self.confirm(write, lease)
             response = await self.perform(write, forwarded, lease)
             tag = await self.settle(write, response, lease)
-            return Answer(verdict, presenting.written(response, tag, match.route.rules))
+            return Answer(verdict, presenting.written(response, tag, match.reading.rules))
 
     def foresee(self, request: Request, plan: Plan, journal: Journal) -> Answer | None:
         """Return the refusal that the head of a write decides, so that its content need not be sent (RFC 9110 10.1.1).
@@ -76,7 +76,7 @@ class Gateway(Declining):
         """
         match = matched(plan)
         refusal = self.require(match, self.conditions(request, match), journal)
-        return None if refusal is None else Answer(refusal, None, missing_status=match.route.missing_status)
+        return None if refusal is None else Answer(refusal, None)
 
     def require(self, match: Match, conditions: Preconditions, journal: Journal) -> Refusal | None:
         """Refuse what lacks the precondition that the route requires whatever the state (428)."""
@@ -115,7 +115,7 @@ class Gateway(Declining):
             return None
         verdict = self.judge_by(write.request.method, write.match, write.conditions, known.current)
         refused = isinstance(verdict, (PreconditionFailed, PreconditionRequired))
-        return Answer(verdict, None, missing_status=write.match.route.missing_status) if refused else None
+        return Answer(verdict, None) if refused else None
 
     def evaluate(self, write: Write, selection: Selection) -> Verdict:
         """Compare the preconditions with what the origin server just showed (RFC 9110 section 13.2.2)."""
@@ -132,7 +132,7 @@ class Gateway(Declining):
 
         One that is counted and then not sent makes tags stale without need, and loses nothing.
         """
-        if write.match.route.rules.aba is Aba.DETECT:
+        if write.match.reading.rules.aba is Aba.DETECT:
             await self._state.count(write.match.lock_key)
         await self.confirm(write, lease)
 
@@ -174,7 +174,7 @@ class Gateway(Declining):
         show the next writer's state.
         """
         created = await self.follow(Creation(write.request, write.match, response, write.arrived, lease), write.journal)
-        may_say = presenting.statement(write.match.route, write.request.method, response)
+        may_say = presenting.statement(write.match, write.request.method, response)
         return created if may_say is Statement.CREATED else await self._tag_of_new_state(write, may_say, lease)
 
     async def _tag_of_new_state(self, write: Write, may_say: Statement, lease: Lease) -> EntityTag | None:

@@ -4,6 +4,8 @@ from contextlib import AbstractContextManager
 from enum import Enum
 from typing import Protocol
 
+from proxy.core.fields import Fields
+
 
 class Step(Enum):
     """The words of the life of a request; also the names of its spans."""
@@ -31,4 +33,11 @@ class Journal(Protocol):
 
     def note(self, **facts: str | int | None) -> None:
         """Add facts to the request's log line."""
+        ...
+
+    def heard(self, sharing: Fields) -> None:
+        """Keep what the origin server's answer to a selection says of who may read it (`core.cors.said`).
+
+        An answer of ours that follows can be read by the same pages.
+        """
         ...

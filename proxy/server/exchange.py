@@ -6,13 +6,18 @@ from typing import TYPE_CHECKING, cast
 
 from aiohttp import web
 
+from proxy.core import correlation
+from proxy.core.cors import Cors, Sharing
 from proxy.core.fields import Fields
 from proxy.core.forwarding import Hop
+from proxy.core.route import Guard
+from proxy.problems import OURS, Wording
 from proxy.server.answering import Answerer
 from proxy.server.receiving import Arriving
 from proxy.telemetry import RequestJournal
 
 if TYPE_CHECKING:
+    from proxy.core.route import Route
     from proxy.server.connection import Connection
 
 _AROUND_THE_PATH = re.compile(r"\A[A-Za-z][A-Za-z0-9+.\-]*://[^/?#]*|[?#].*\Z", re.DOTALL)
@@ -23,7 +28,10 @@ _HTTP_1_1 = (1, 1)
 
 
 class Exchange:
-    """A received request. Text is one character a byte, as in `proxy.core`."""
+    """A received request. Text is one character a byte, as in `proxy.core`.
+
+    `route` is the one that speaks, None until it is known and where none does. `id` names the request in the log.
+    """
 
     def __init__(self, request: web.BaseRequest) -> None:
         self.connection = cast("Connection", request.protocol)
@@ -34,9 +42,11 @@ class Exchange:
         # aiohttp decodes the request line as UTF-8 with surrogates for what is none; this takes that back.
         self.raw_target = request.raw_path.encode("utf-8", "surrogateescape").decode("latin-1")
         self.fields = Fields((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.raw_headers)
+        self.id = correlation.sent(self.fields) or os.urandom(8).hex()
+        self.route: Route | None = None
         self._stream = request.content
         self.journal.note(
-            id=os.urandom(8).hex(),
+            id=self.id,
             method=self.method,
             path=_AROUND_THE_PATH.sub("", self.raw_target),
             if_match=self.fields.get("if-match"),
@@ -52,6 +62,16 @@ class Exchange:
         """What the client expects, in lower case (RFC 9110 §10.1.1); None from HTTP/1.0, where that is ignored."""
         expected = self.fields.get("expect")
         return None if expected is None or self.version < _HTTP_1_1 else expected.lower()
+
+    @property
+    def cors(self) -> Cors:
+        """Which pages may read the answer; where nothing is guarded that is none of our business."""
+        return Sharing.OFF if self.route is None or self.route.guard is Guard.OFF else self.route.cors
+
+    @property
+    def wording(self) -> Wording:
+        """How a refusal is put."""
+        return OURS if self.route is None else Wording(self.route.problem, self.id)
 
     def content(self) -> Arriving:
         """Return the content as it arrives. The framing has been checked by then (`core.admission`)."""

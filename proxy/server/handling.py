@@ -8,13 +8,14 @@ bytes are read and written.
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aiohttp import web
 
 from proxy import problems, reporting
-from proxy.core import admission, forwarding, framing, proxy_status, uninjecting
+from proxy.core import admission, cors, forwarding, framing, proxy_status, uninjecting
 from proxy.core.fields import Fields
+from proxy.core.matching import UNMATCHED
 from proxy.core.message import SAFE_METHODS, Request, Response
 from proxy.core.verdict import PreconditionFailed, PreconditionRequired
 from proxy.errors import BadFraming, ClientGone, Failure, MalformedRequest, Outcome
@@ -79,8 +80,13 @@ class Handling:
             await self._settle(exchange, Situation.EXPECTATION)
             return
         plan = self._gateway.identify(request)
-        exchange.journal.note(route=None if plan.match is None else plan.match.route.name)
-        if plan.kind is Kind.REJECT:
+        if plan.match is not None:
+            exchange.route = plan.match.route
+            exchange.journal.note(route=plan.match.route.name)
+        preflight = cors.answered(exchange.cors, exchange.method, exchange.fields)
+        if preflight is not None:
+            await self._write(exchange, preflight)
+        elif plan.kind is Kind.REJECT:
             await self._settle(exchange, Situation.UNMATCHED)
         elif plan.kind is Kind.GUARD:
             await self._guard(exchange, request, plan)
@@ -120,7 +126,8 @@ class Handling:
 
     async def _onward(self, exchange: Exchange, request: Request, content: Content | None, plan: Plan) -> Answer:
         passing = self._gateway.report if plan.kind is Kind.REPORT else self._gateway.relay
-        return await passing(request, content, plan, exchange.journal, self._interim(exchange))
+        onward = cors.relayed(exchange.cors, request)
+        return await passing(onward, content, plan, exchange.journal, self._interim(exchange))
 
     async def _guard(self, exchange: Exchange, request: Request, plan: Plan) -> None:
         """Receive the whole content, then write: no lock is held while a client sends (I10)."""
@@ -148,21 +155,21 @@ class Handling:
                 exchange.journal.note(**reporting.facts(answer.would))
             if answer.response is None or answer.note is not None:
                 exchange.journal.note(outcome=Outcome.NOT_APPLIED.value)
-            await self._write(exchange, self._response(answer), answer)
+            await self._write(exchange, self._response(exchange, answer), answer)
         finally:
             if answer.rest is not None:
                 await answer.rest.aclose()
 
-    def _response(self, answer: Answer) -> Response:
+    def _response(self, exchange: Exchange, answer: Answer) -> Response:
         """Return the response of an answer: the origin server's on its way back, or a refusal's problem document."""
         if answer.response is not None:
             marked = proxy_status.of_theirs(answer.response, answer.note)
             fields = forwarding.returning(marked, self._identity.pseudonym)
             if answer.would is not None:
-                fields = fields.replacing(reporting.FIELD, reporting.value(answer.would, answer.missing_status))
+                fields = fields.replacing(reporting.FIELD, reporting.value(answer.would, _missing_status(exchange)))
             return Response(answer.response.status, fields, answer.response.content)
         if isinstance(answer.verdict, (PreconditionFailed, PreconditionRequired)):
-            return problems.of_refusal(answer.verdict, answer.missing_status)
+            return problems.of_refusal(answer.verdict, _missing_status(exchange), exchange.wording)
         raise TypeError(f"an answer without a response must be a refusal, not {answer.verdict!r}")
 
     async def _settle(self, exchange: Exchange, situation: Situation) -> None:
@@ -180,7 +187,8 @@ class Handling:
         exchange.journal.note(reason=name, outcome=outcome.value)
         if not exchange.connection.gone.done():
             with suppress(ClientGone):
-                await self._write(exchange, problems.of_failure(failure, outcome), close=problems.closes(failure))
+                response = problems.of_failure(failure, outcome, exchange.wording)
+                await self._write(exchange, response, close=problems.closes(failure))
 
     async def _fault(self, exchange: Exchange) -> None:
         """Answer an exception that nobody foresaw, honestly about the outcome."""
@@ -194,7 +202,10 @@ class Handling:
     async def _write(
         self, exchange: Exchange, response: Response, answer: Answer | None = None, *, close: bool = False
     ) -> None:
-        exchange.journal.note(status=response.status, etag=response.fields.get("etag"))
+        heard = exchange.journal.sharing if answer is None or answer.response is None else cors.NOTHING
+        fields = cors.shared(exchange.cors, exchange.method, exchange.fields, response.fields, heard)
+        response = replace(response, fields=fields)
+        exchange.journal.note(status=response.status, etag=fields.get("etag"))
         with exchange.journal.step(Step.ANSWER):
             await exchange.answerer.send(response, None if answer is None else answer.rest, close=close)
 
@@ -202,6 +213,11 @@ class Handling:
         return lambda status, fields: exchange.answerer.interim(
             status, forwarding.returning(fields, self._identity.pseudonym)
         )
+
+
+def _missing_status(exchange: Exchange) -> int:
+    """Return the status of a refusal for want of a precondition."""
+    return (exchange.route or UNMATCHED).missing_status
 
 
 def _may_have_left(exchange: Exchange) -> bool:

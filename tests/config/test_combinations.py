@@ -218,3 +218,36 @@ def test_tls_files_can_be_read(tmp_path: Path) -> None:
     assert found(text % (tmp_path / "a.pem"), HERE).keys() == {("tls", "certificate")}
     assert found(text % "none.pem", tmp_path).keys() == {("tls", "key")}
     assert "Is a directory" in found(text % "folder", tmp_path)["tls", "key"]
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("{body: words}", True),
+        ("{body: words, content_type: text/plain}", False),
+        ("{body: '{{}}', content_type: application/problem+json}", False),
+        ("{body: {message: words}}", False),
+        ("{body: {message: words}, content_type: text/plain}", False),
+    ],
+)
+def test_text_is_not_sent_as_json_by_oversight(line: str, told: bool) -> None:
+    """A body that is a text says what it is; who says that it is JSON has written JSON."""
+    lines = f"routes:\n  - path: /a\n    problem:\n      precondition_required: {line}"
+    path = ("routes", 0, "problem", "precondition_required", "body")
+    sentence = (
+        "this text would be sent as application/problem+json; "
+        "say what it is beside it, such as content_type: text/plain; or write a mapping"
+    )
+    assert found(lines) == ({path: sentence} if told else {})
+
+
+def test_words_for_refusals_that_never_come() -> None:
+    """Where nothing is guarded nothing is refused."""
+    lines = 'routes: [{path: /a, guard: "off", problem: {}}]'
+    assert list(found(lines)) == [("routes", 0, "problem")]
+
+
+def test_sharing_by_itself_takes_a_guard() -> None:
+    """Where nothing is guarded requests are passed on as they are; that a route does nothing may be said twice."""
+    assert list(found('routes: [{path: /a, guard: "off", cors: ["*"]}]')) == [("routes", 0, "cors")]
+    assert found('routes: [{path: /a, guard: "off", cors: "off"}, {path: /b, guard: "off", cors: auto}]') == {}

@@ -16,32 +16,28 @@ from proxy.core.template import Template
 
 CONFIG = Path(__file__).parents[2] / "config"
 FULL = CONFIG / "routes.full.yaml"
-FIRST_LINE = "# yaml-language-server: $schema=schema.json"
+FIRST_LINE = "# yaml-language-server: $schema={}schema.json"
 
 KEYS = [(path, key) for path, section in SECTIONS.items() for key in keys(section)]
 
-
-NULL = [("tls",), ("routes", "inject")]
-"""Mappings that are null by default; their keys are shown in comments below."""
-
-COMMENTED_OUT = re.compile(r"^( *)# (?:tls|inject):\n(?:\1#   .*\n)+", re.MULTILINE)
+UNUSED = re.compile(r"^( *)(\w+): null\n(\1# \2:\n(?:\1#   .*\n)+)", re.MULTILINE)
+"""A mapping that is null, and behind it in comments what it is otherwise."""
 
 
-def shown_plainly(found: re.Match[str]) -> str:
-    """Return a mapping that is commented out as it stands in a file."""
-    return re.sub(rf"^{found[1]}# ", found[1], found[0], flags=re.MULTILINE)
+def used(unused: re.Match[str]) -> str:
+    """Return the mapping that stands in the comments."""
+    indent, _, below = unused.groups()
+    return re.sub(rf"^{indent}# ", indent, below, flags=re.MULTILINE)
 
 
 def shown() -> Iterator[tuple[tuple[str, ...], str, Any, str]]:
     """Yield path, key, value and comment of all that the full file shows, what is commented out included."""
-    text = COMMENTED_OUT.sub(shown_plainly, FULL.read_text(encoding="utf-8"))
-    for mapping in NULL:
-        text = re.sub(rf"^ *{mapping[-1]}: null\n", "", text, count=1, flags=re.MULTILINE)
+    text = UNUSED.sub(used, FULL.read_text(encoding="utf-8"))
     spots = yaml_source.parse(text, "full").spots
     written = text.splitlines()
     for path, spot in spots.items():
         names = tuple(part for part in path if isinstance(part, str))
-        if path and isinstance(path[-1], str):
+        if path and isinstance(path[-1], str) and names[:-1] in SECTIONS:
             comment = written[spot.key.line - 2].strip().removeprefix("# ")
             value = None if spot.text is None else yaml.safe_load(spot.text)
             yield names[:-1], path[-1], value, comment
@@ -61,13 +57,9 @@ def test_the_full_file_shows_every_key_once() -> None:
 
 
 def test_the_full_file_says_why_of_every_key() -> None:
-    """The line above a key is the meaning that the model gives it; `NULL` mappings have their keys below."""
-    comments = {(path, key): comment for path, key, _, comment in shown() if (*path, key) not in NULL}
+    """The line above a key is the meaning that the model gives it; a mapping shown as null has its keys below."""
+    comments = {(path, key): comment for path, key, _, comment in shown()}
     assert comments == {(path, key): described(path, key) for path, key in comments}
-    for *path, key in NULL:
-        indent = "    " * len(path)
-        meaning = f"{indent}# {described(tuple(path), key)}\n{indent}{key}: null\n"
-        assert meaning in FULL.read_text(encoding="utf-8")
 
 
 def test_the_full_file_shows_every_default() -> None:
@@ -119,10 +111,13 @@ def test_the_smallest_file_is_small_and_useful() -> None:
     assert len(smallest.routes.routes) == 1
 
 
-@pytest.mark.parametrize("file", sorted(CONFIG.glob("*.yaml")), ids=lambda file: file.name)
+@pytest.mark.parametrize(
+    "file", sorted([*CONFIG.glob("*.yaml"), *CONFIG.glob("examples/*.yaml")]), ids=lambda file: file.name
+)
 def test_every_file_tells_editors_its_schema(file: Path) -> None:
-    """The first line of a configuration names the schema beside it."""
-    assert file.read_text(encoding="utf-8").splitlines()[0] == FIRST_LINE
+    """The first line of a configuration names the schema of `config/`."""
+    above = "../" * len(file.relative_to(CONFIG).parent.parts)
+    assert file.read_text(encoding="utf-8").splitlines()[0] == FIRST_LINE.format(above)
 
 
 @pytest.mark.parametrize(("path", "key"), KEYS)

@@ -12,6 +12,7 @@ from proxy.config.schema import DIALECT, model_schema, schema
 
 ROOT = Path(__file__).parents[2]
 COMMITTED = ROOT / "config" / "schema.json"
+OURS = sorted([*(ROOT / "config").glob("routes*.yaml"), *(ROOT / "config" / "examples").glob("*.yaml")])
 SCHEMA = Draft202012Validator(schema())
 ROUTE = {"upstream": "http://o", "routes": [{"path": "/a"}]}
 
@@ -37,7 +38,7 @@ def test_it_is_a_schema() -> None:
     assert schema()["$schema"] == DIALECT == Draft202012Validator.META_SCHEMA["$id"]
 
 
-@pytest.mark.parametrize("file", sorted((ROOT / "config").glob("routes*.yaml")), ids=lambda file: file.name)
+@pytest.mark.parametrize("file", OURS, ids=lambda file: file.name)
 def test_our_files_fit(file: Path) -> None:
     """An editor marks nothing in the configurations that come with ifmatch."""
     assert marked(json_of(file.read_text(encoding="utf-8"))) == []
@@ -63,6 +64,9 @@ def test_our_files_fit(file: Path) -> None:
         "routes: [{path: /, methods: null, state: null, name: null, absent_status: null}]",
         "routes: [{path: /, lock: {read: null, write: null}}]",
         "routes: []",
+        "routes: [{path: /, problem: null}, {path: /, problem: {precondition_failed: {body: {a: [1, {b: null}]}}}}]",
+        "routes: [{path: /, cors: auto}, {path: /, cors: 'off'}, {path: /, cors: ['https://a:1', '${X}', '*', 'a://b']}]",
+        "routes: [{path: /, problem: {precondition_required: {body: '${X}', content_type: '${X}'}}}]",
     ],
 )
 def test_what_loads_fits(line: str) -> None:
@@ -94,6 +98,9 @@ def test_what_loads_fits(line: str) -> None:
         ("routes: [{path: /, limits: {mint: 8MB}}]", "$.routes[0].limits.mint"),
         ("routes: [{path: /, lock: {waiters: 0}}]", "$.routes[0].lock.waiters"),
         ("tls: {certificate: a}", "$.tls"),
+        ("routes: [{path: /, cors: []}]", "$.routes[0].cors"),
+        ("routes: [{path: /, cors: ['https://a/b']}]", "$.routes[0].cors"),
+        ("routes: [{path: /, problem: {malformed_precondition: {body: 1}}}]", "$.routes[0].problem"),
     ],
 )
 def test_an_editor_marks_mistakes(line: str, path: str) -> None:

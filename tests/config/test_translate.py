@@ -10,9 +10,11 @@ from proxy.config.model import Document, RouteSection
 from proxy.config.settings import OnStoreFailure
 from proxy.config.translate import route, route_name, settings, store
 from proxy.core.canonical import CanonicalJson
+from proxy.core.cors import AllowedOrigins, Sharing
 from proxy.core.entity_tag import TOLERANT, Tolerated
 from proxy.core.injection import Injection
 from proxy.core.preconditions import Absence, Policy, Require
+from proxy.core.problem_template import ProblemTemplate, ProblemTemplates
 from proxy.core.route import (
     Guard,
     Limits,
@@ -89,6 +91,26 @@ def test_defaults_are_those_of_the_core() -> None:
             {"inject": {"field": "tag", "items": ("$.a[*]", "$.b"), "self": "/u~1l/0", "quotes": False}},
             "inject",
             Injection("tag", (JsonPath("$.a[*]"), JsonPath("$.b")), ("u/l", "0"), quotes=False),
+        ),
+        (
+            {
+                "problem": {
+                    "precondition_failed": {"body": {"a": "{detail}"}},
+                    "malformed_precondition": {"content_type": "text/plain", "body": "{status}"},
+                }
+            },
+            "problem",
+            ProblemTemplates(
+                precondition_failed=ProblemTemplate.parse({"a": "{detail}"}),
+                malformed_precondition=ProblemTemplate.parse("{status}", "text/plain"),
+            ),
+        ),
+        ({"cors": "off"}, "cors", Sharing.OFF),
+        ({"cors": ("HTTPS://a:443", "https://a")}, "cors", AllowedOrigins(("https://a",))),
+        (
+            {"problem": {"precondition_required": {"body": ()}}},
+            "problem",
+            ProblemTemplates(precondition_required=ProblemTemplate.parse(())),
         ),
     ],
 )

@@ -78,6 +78,20 @@ def test_what_was_replaced_is_doubtful() -> None:
     }
 
 
+def test_what_is_inside_a_list_takes_the_list_with_it() -> None:
+    """However deep: the list is the least that can be left out without moving what stands behind."""
+    body: Value = {"a": "x", "errors": ("fine", {"code": "{"})}
+    values: dict[str, Value] = {**GOOD, "routes": ({"path": "/", "problem": {"precondition_failed": {"body": body}}},)}
+    validated = validate(values, {}, set())
+    at = ("routes", 0, "problem", "precondition_failed", "body", "errors")
+    assert [mistake.path for mistake in validated.mistakes] == [(*at, 1, "code")]
+    assert validated.doubtful == {at}
+    problem = validated.document.routes[0].problem
+    assert problem is not None
+    assert problem.precondition_failed is not None
+    assert problem.precondition_failed.body == {"a": "x"}
+
+
 def test_nothing_is_said_twice() -> None:
     """Of a value that could not be read a mistake is known already; it is doubtful all the same."""
     unread: set[KeyPath] = {("upstream",), ("routes", 0, "timeouts"), ("admin",)}

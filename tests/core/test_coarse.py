@@ -19,7 +19,7 @@ def spelled(text: str) -> str:
     [
         ("1", ["01", "+1", "%201", "1%20", "%31", "0_1", "1.0", "1.", "\uff11", "\u0661", "1.json", "1.api", "1;v=2"]),
         ("10", ["1_0", "010", "+1_0"]),
-        ("0", ["00", "+0", "0.0"]),
+        ("0", ["00", "+0", "-0", "0.0"]),
         ("-1", ["-01", "%2D1"]),
         (UUID, [UUID.upper(), UUID.replace("-", ""), f"{{{UUID}}}", f"urn:uuid:{UUID}", f"%7B{UUID}%7D"]),
         (
@@ -84,6 +84,37 @@ def test_a_segment_costs_time_in_proportion_to_its_length(tail: str) -> None:
 def test_locks_take_a_number_and_words_for_the_number(segment: str, locked: str) -> None:
     """Rails finds `7-title` under 7; days of a year are not one resource, and neither are hashes that begin alike."""
     assert lock_segment(coarse_segment(segment)) == locked
+
+
+@pytest.mark.parametrize(
+    ("one", "others"),
+    [
+        ("1", ["1e0", "1E+0", "10e-1", ".1e1", "1.e0", "+1e00000", "01.0e-0", "~31", "~2B1", "1+", "~201", "~31e0"]),
+        ("1200", ["1.2e3", "12e2", "~31~32~30~30"]),
+        ("0", ["0e5", "-0e0", "-0"]),
+        ("a b", ["a+b", "a~20b", "A~20B", "~61+b", "a%20b"]),
+        ("a.b", ["a~2eb", "a~2Eb"]),
+    ],
+)
+def test_locks_know_the_escapes_and_numbers_of_databases(one: str, others: list[str]) -> None:
+    """SQLite finds the row 1 under each of these numbers, and Datasette reads its escapes wherever they stand."""
+    assert {lock_segment(coarse_segment(other)) for other in others} == {lock_segment(coarse_segment(one))}
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("~dean", "~bean"), ("1e1", "1"), ("12e-1", "1"), ("~31", "~32"), ("a+", "b")]
+)
+def test_locks_are_not_careless_either(one: str, other: str) -> None:
+    """Homes of users and other numbers stay apart."""
+    assert lock_segment(coarse_segment(one)) != lock_segment(coarse_segment(other))
+
+
+@pytest.mark.parametrize(
+    "name", ["1" * 300_000 + "e-9", "." + "0" * 300_000 + "e1x", "1e" + "0" * 300_000, "~30" * 100_000]
+)
+def test_a_lock_costs_time_in_proportion_to_its_length(name: str) -> None:
+    """Very long numbers and very many escapes are read in a moment."""
+    assert lock_segment(coarse_segment(name))
 
 
 @given(st.integers(), st.integers(0, 5))

@@ -7,7 +7,8 @@ import pytest
 from proxy.core.canonical import CanonicalJson
 from proxy.core.fingerprint import fingerprint, longest_write_lease
 from proxy.core.injection import Injection
-from proxy.core.route import Guard, Limits, LockRules, Query, Route, Routes, Timeouts, UnconditionalPost, Unmatched
+from proxy.core.matching import Routes
+from proxy.core.route import Guard, Limits, LockRules, Query, Route, Timeouts, UnconditionalPost, Unmatched
 from proxy.core.tag_rules import TagRules, UpstreamTag
 from proxy.core.template import Template
 

@@ -14,9 +14,10 @@ from proxy.core.canonical import CanonicalJson
 from proxy.core.fields import Fields
 from proxy.core.injection import MOST_ITEMS, Injection
 from proxy.core.item_tags import Content, ItemTags
+from proxy.core.matching import Routes
 from proxy.core.message import Request, Response
 from proxy.core.minting import Minter
-from proxy.core.route import Guard, Limits, Query, Route, Routes
+from proxy.core.route import Guard, Limits, Query, Route
 from proxy.core.tag_rules import Aba, TagRules, UpstreamTag
 from proxy.core.target import parse
 from proxy.core.template import Template

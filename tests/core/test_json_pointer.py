@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from proxy.core.json_pointer import Json, leave_out, parse
+from proxy.core.json_pointer import Json, cover, leave_out, parse, spelled
 
 TOKENS = ["a", "b", "0", "1", "2", "*", "~", "/", ""]
 
@@ -95,3 +95,23 @@ def test_nested_wildcards_do_not_multiply() -> None:
     text = '{"*":' * levels + '{"x":1}' + "}" * levels
     rest = '{"*":' * levels + "{}" + "}" * levels
     assert left(text, "/*" * levels + "/x", "/*" * (levels - 1) + "/none") == json.loads(rest)
+
+
+@given(st.lists(places, min_size=1, max_size=4), places)
+def test_what_is_covered_adds_nothing(named: list[tuple[str, ...]], other: tuple[str, ...]) -> None:
+    """A place is covered by pointers exactly if one of them names it, or what it is in, in every document."""
+    assume(("*",) not in {*named, other})
+    covering = [path for path in named if len(path) <= len(other)]
+    expected = any(all(step in {"*", its} for step, its in zip(path, other, strict=False)) for path in covering)
+    assert cover(parse(map(spelled, named)), other) == expected
+
+
+@given(places)
+def test_a_spelled_pointer_reads_as_its_tokens(tokens: tuple[str, ...]) -> None:
+    """Slashes and tildes in tokens are escaped, so that what was spelled names the same place."""
+    assume(tokens != ("*",))
+    tree = parse([spelled(tokens)])
+    for token in tokens:
+        assert list(tree) == [token]
+        tree = tree[token]
+    assert tree == {}

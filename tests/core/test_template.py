@@ -90,6 +90,9 @@ def test_captures_give_the_resource_back(first: str, segments: list[str], slash:
         ("/wiki/{id}", "/wiki/1/2", None),
         ("/wiki/{id}", "/wiki/1?x=/2", {"id": "1"}),
         ("/wiki/{id}/", "/wiki/1", {"id": "1"}),
+        ("/wiki/{id}.json", "/wiki/1.json", {"id": "1"}),
+        ("/wiki/{id}.json", "/wiki/1", {"id": "1"}),
+        ("/wiki/{id}.json", "/wiki/1.xml", {"id": "1.xml"}),
         ("/{a}/x/{b}", "/1/x/2", {"a": "1", "b": "2"}),
         ("/{a}/x/{b}", "/1/y/2", None),
         ("/files/{path...}", "/files", {"path": ""}),
@@ -143,6 +146,8 @@ def test_literals_beyond_ascii(template: str) -> None:
         ("/wiki/{id}", "/wiki;x/1", False),
         ("/wiki", "/wiki.json", False),
         ("/wiki.json", "/wiki.json", True),
+        ("/wiki/{id}.json", "/wiki/1.json", True),
+        ("/wiki/{id}.json", "/wiki/1", False),
         ("/größe", "/gr%c3%b6%c3%9fe", True),
         ("/a%20b", "/a%20b", True),
     ],
@@ -159,6 +164,8 @@ def test_spelled_by(template: str, raw: str, as_written: bool) -> None:
         ("/", {}, "/"),
         ("/wiki/{id}", {"id": "%41;v=1.json"}, "/wiki/%41;v=1.json"),
         ("/wiki/{id}/", {"id": "1", "other": "2"}, "/wiki/1/"),
+        ("/wiki/{id}.json", {"id": "1"}, "/wiki/1.json"),
+        ("/{a}.csv/{b}.json/", {"a": "1", "b": "2"}, "/1.csv/2.json/"),
         ("/files/{path...}", {"path": "a//b/"}, "/files/a//b/"),
         ("/files/{path...}", {"path": ""}, "/files"),
         ("/{path...}", {"path": ""}, "/"),
@@ -166,7 +173,7 @@ def test_spelled_by(template: str, raw: str, as_written: bool) -> None:
     ],
 )
 def test_expand(template: str, captures: dict[str, str], raw: str) -> None:
-    """Expansion is the raw path: captures and case as they were, a trailing slash as written, no empty segment."""
+    """Expansion is the raw path: captures and case as they were, a trailing slash and a format as written."""
     assert Template.parse(template).expand(captures) == raw
 
 
@@ -174,7 +181,7 @@ FAULTS = {
     "begin with '/'": ["", "wiki", "{path...}", "http://a/b"],
     "query or fragment": ["/a?b=c", "/{a}?", "/a#b"],
     "empty segment": ["//", "/a//b", "/a/b//"],
-    "braces": ["/{a", "/a}", "/{{a}}", "/{a}{b}", "/{a}.json", "/v{a}", "/{a/b}", "/x{a...}"],
+    "braces": ["/{a", "/a}", "/{{a}}", "/{a}{b}", "/{a}.zip", "/{a}.json.json", "/v{a}", "/{a/b}", "/x{a...}"],
     "name between braces is empty": ["/{}", "/{...}"],
     "is no name": ["/{1a}", "/{a-b}", "/{a..}", "/{a....}", "/{ä}", "/{*a}", "/{ a }"],
     "'a' more than once": ["/{a}/{a}", "/{a}/{a...}"],
@@ -207,6 +214,7 @@ def test_grammar(template: str, fault: str) -> None:
         ("/orders/{id}/cancel", "/orders/{id}"),
         ("/a/{x}/{y}", "/b/{y}/{x}/"),
         ("/api/{path...}", "/store/{path...}"),
+        ("/{table}/{id}/update", "/{table}/{id}.json"),
     ],
 )
 def test_state_may_use_what_is_captured(path: str, state: str) -> None:

@@ -12,8 +12,9 @@ from proxy.config.json_path import JsonPath
 from proxy.core.canonical import CanonicalJson
 from proxy.core.fields import Fields
 from proxy.core.injection import Injection
+from proxy.core.matching import Match
 from proxy.core.message import Request
-from proxy.core.route import Guard, Match, Route
+from proxy.core.route import Guard, Route
 from proxy.core.target import parse
 from proxy.core.uninjecting import changed, concerns, stored, without_tags
 from tests.support.injecting import ITEM, JSON_TYPE, Site
@@ -30,7 +31,7 @@ def request(*lines: tuple[str, str], method: str = "PUT") -> Request:
 
 def match(route: Route = ITEM) -> Match:
     """Return its match."""
-    return Match(route, parse("/items/1", None), {"id": "1"})
+    return Match(route, parse("/items/1", None), {"id": "1"}, route)
 
 
 def kept(content: Any, *lines: tuple[str, str], rules: Injection = RULES) -> Any:

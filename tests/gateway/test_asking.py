@@ -8,8 +8,9 @@ import pytest
 from proxy.config.json_path import JsonPath
 from proxy.core.canonical import CanonicalJson
 from proxy.core.injection import Injection
+from proxy.core.matching import Match
 from proxy.core.message import Request
-from proxy.core.route import Match, Query, Route, SelectRules
+from proxy.core.route import Query, Route, SelectRules
 from proxy.core.tag_rules import Aba, TagRules
 from proxy.core.template import Template
 from proxy.core.verdict import NotModified, Perform, PreconditionFailed, Reason
@@ -284,5 +285,7 @@ async def test_a_view_shows_its_own_tag() -> None:
 def test_one_selection_speaks_for_another_under_the_same_rules_alone() -> None:
     """What is remembered of a list without tags in it says nothing of one with them."""
     asked = request("GET", "/wiki/1")
-    plain, tagged = (Match(route, asked.target, {"id": "1"}) for route in (WIKI, replace(WIKI, inject=Injection())))
+    plain, tagged = (
+        Match(route, asked.target, {"id": "1"}, route) for route in (WIKI, replace(WIKI, inject=Injection()))
+    )
     assert speaks_for(plain, asked) != speaks_for(tagged, asked)

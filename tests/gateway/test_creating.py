@@ -6,8 +6,9 @@ import pytest
 
 from proxy.adapters.memory import MemoryState
 from proxy.core.fields import Fields
+from proxy.core.matching import Routes
 from proxy.core.message import Request, Response
-from proxy.core.route import Guard, Query, Route, Routes, TagOnWrite, UnconditionalPost
+from proxy.core.route import Guard, Query, Route, TagOnWrite, UnconditionalPost
 from proxy.core.template import Template
 from proxy.errors import Failure, NotSent, Unanswered
 from proxy.gateway import Gateway, Kind

@@ -8,8 +8,10 @@ import pytest
 
 from proxy.core import entity_tag
 from proxy.core.canonical import CanonicalJson
+from proxy.core.fields import Fields
+from proxy.core.matching import Routes
 from proxy.core.preconditions import Policy, Require
-from proxy.core.route import Guard, Limits, Route, Routes, TagOnWrite, UnconditionalPost, Unmatched
+from proxy.core.route import Guard, Limits, Route, TagOnWrite, UnconditionalPost, Unmatched
 from proxy.core.tag_rules import TagRules, UpstreamTag
 from proxy.core.template import Template
 from proxy.core.verdict import Indeterminate, NotModified, Perform, PreconditionFailed, PreconditionRequired, Reason
@@ -527,7 +529,6 @@ async def test_a_report_says_what_is_required() -> None:
     async with rig.lock.hold("/wiki/1", LeaseTerms(1, 5, 5, 1)):
         answer = await reported(rig)
     assert isinstance(answer.would, PreconditionRequired)
-    assert answer.missing_status == 403
 
 
 async def test_a_reader_is_refused_nothing_either() -> None:
@@ -539,3 +540,58 @@ async def test_a_reader_is_refused_nothing_either() -> None:
         assert (answer.response.status, answer.response.content) == (200, CONTENT)
         assert isinstance(answer.would, PreconditionFailed)
     assert isinstance((await rig.get("/wiki/1", ("If-None-Match", rig.tag(CONTENT)))).verdict, NotModified)
+
+
+PREFLIGHT = (("Origin", "https://app.example"), ("Access-Control-Request-Method", "PUT"))
+
+
+@pytest.mark.parametrize(("lines", "name"), [(PREFLIGHT, "writes"), (PREFLIGHT[:1], None)])
+def test_a_preflight_takes_the_route_of_what_it_asks_for(lines: tuple[tuple[str, str], ...], name: str | None) -> None:
+    """A route for PUT alone speaks for the preflight of a PUT, and for no other OPTIONS."""
+    rig = Rig(answering(Canned()), replace(WIKI, name="writes", methods=frozenset({"PUT"})))
+    planned = rig.gateway.identify(request("OPTIONS", "/wiki/1", *lines))
+    assert planned.kind is Kind.RELAY
+    assert (None if planned.match is None else planned.match.route.name) == name
+
+
+SHARES = ("Access-Control-Allow-Origin", "https://app.example")
+
+
+async def test_not_modified_can_be_read_by_the_same_pages() -> None:
+    """A page that asks with If-None-Match has to be let read the 304 too, also one that is answered from memory."""
+    rig = showing(SHARES, ("X-Theirs", "1"), route=replace(WIKI, trust=60.0))
+    for _ in range(2):
+        answer = await rig.get("/wiki/1", ("If-None-Match", rig.tag(CONTENT)))
+        assert answer.response is not None
+        assert answer.response.status == 304
+        assert SHARES in answer.response.fields.lines
+        assert "x-theirs" not in answer.response.fields
+    assert len(rig.upstream.selects()) == 1
+
+
+class ListeningJournal(SilentJournal):
+    """A journal that keeps what it heard of readers."""
+
+    def __init__(self) -> None:
+        self.sharing: list[Fields] = []
+
+    def heard(self, sharing: Fields) -> None:
+        self.sharing.append(sharing)
+
+
+@pytest.mark.parametrize(
+    ("status", "line", "verdict"),
+    [(200, ("If-Match", '"x"'), PreconditionFailed), (404, ("If-Match", "*"), PreconditionFailed)],
+)
+async def test_a_refusal_from_memory_knows_its_readers(
+    status: int, line: tuple[str, str], verdict: type[PreconditionFailed]
+) -> None:
+    """What is remembered, of a representation or of its absence, says who may read it, as the selection did."""
+    rig = showing(SHARES, route=replace(WIKI, trust=60.0), status=status)
+    for selections in (1, 1):
+        journal = ListeningJournal()
+        asked = request("PUT", "/wiki/1", line, ("Origin", "https://app.example"))
+        answer = await rig.gateway.guard(asked, Text(b"new"), rig.gateway.identify(asked), journal)
+        assert isinstance(answer.verdict, verdict)
+        assert journal.sharing[-1] == Fields([SHARES])
+        assert len(rig.upstream.selects()) == selections

@@ -5,7 +5,8 @@ from hashlib import blake2b
 
 import pytest
 
-from proxy.core.route import Limits, Match, Route, TagOnWrite
+from proxy.core.matching import Match
+from proxy.core.route import Limits, Route, TagOnWrite
 from proxy.core.target import parse
 from proxy.gateway.rewriting import Rewritten, forwarded
 from tests.support.injecting import ITEM, JSON_TYPE
@@ -13,7 +14,7 @@ from tests.support.scripted import Canned, Rig, answering, request
 from tests.support.world import Text
 
 TAGGED, BARE = b'{"_etag":"x", "a": 1}', b'{"a":1}'
-MATCH = Match(ITEM, parse("/items/1", None), {"id": "1"})
+MATCH = Match(ITEM, parse("/items/1", None), {"id": "1"}, ITEM)
 LINES = (JSON_TYPE, ("Content-Length", "21"), ("Content-Digest", "x"))
 
 
@@ -38,7 +39,7 @@ async def test_tags_are_dropped_and_what_is_said_of_the_content_too() -> None:
         (BARE, MATCH),
         (b'{"_etag":', MATCH),
         (TAGGED, None),
-        (TAGGED, replace(MATCH, route=replace(ITEM, inject=None))),
+        (TAGGED, replace(MATCH, reading=replace(ITEM, inject=None))),
         (TAGGED, replace(MATCH, route=replace(ITEM, limits=Limits(mint=len(TAGGED) - 1)))),
     ],
 )

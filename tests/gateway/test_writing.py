@@ -13,11 +13,12 @@ from proxy.core import entity_tag
 from proxy.core.canonical import CanonicalJson
 from proxy.core.entity_tag import TOLERANT, EntityTag
 from proxy.core.fields import Fields
+from proxy.core.matching import Routes
 from proxy.core.message import Request, Response
 from proxy.core.minting import Minter, Validator
 from proxy.core.moment import SOMETIME
 from proxy.core.preconditions import Absence, Policy, Require
-from proxy.core.route import Limits, LockRules, Route, Routes, TagOnWrite
+from proxy.core.route import Limits, LockRules, Route, TagOnWrite
 from proxy.core.tag_rules import TagRules
 from proxy.core.template import Template
 from proxy.core.verdict import Indeterminate, Perform, PreconditionFailed, PreconditionRequired, Reason
@@ -353,12 +354,12 @@ async def test_what_a_route_requires(
     line: tuple[str, str] | None,
     refused: bool,
 ) -> None:
-    """A write without a guarding precondition is refused where the route says so, with the route's status."""
-    route = replace(WIKI, policy=Policy(require=require), missing_status=400)
+    """A write without a guarding precondition is refused where the route says so."""
+    route = replace(WIKI, policy=Policy(require=require))
     rig = Rig(answering(Canned(200, OLD) if exists else Canned(404)), route)
     answer = await rig.write("PUT", *([line] if line else []))
     assert isinstance(answer.verdict, PreconditionRequired) == refused
-    assert answer.missing_status == 400 or not refused
+    assert (answer.response is None) == refused
     assert (rig.upstream.performed() == []) == refused
 
 

@@ -12,8 +12,9 @@ import pytest
 
 from proxy.adapters.memory import MemoryLock, MemoryState
 from proxy.core.address import Address, TcpAddress
+from proxy.core.matching import Routes
 from proxy.core.minting import Minter
-from proxy.core.route import Guard, Route, Routes, Unmatched
+from proxy.core.route import Guard, Route, Unmatched
 from proxy.core.template import Template
 from proxy.gateway import Gateway
 from proxy.ports import ResourceLock

@@ -1,27 +1,32 @@
 """From a parsed request to its answer: each kind of plan, each way to fail, one line in the log."""
 
 import asyncio
+import json
 import logging
+import re
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import pytest
 
 from proxy.adapters.memory import MemoryLock, MemoryState
+from proxy.core.cors import AllowedOrigins, Sharing
 from proxy.core.entity_tag import EntityTag
 from proxy.core.fields import Fields
 from proxy.core.injection import Injection
+from proxy.core.matching import Routes
 from proxy.core.message import Request
 from proxy.core.preconditions import Policy, Require
-from proxy.core.route import Limits, LockRules, Routes, Timeouts, Unmatched
+from proxy.core.problem_template import ProblemTemplate, ProblemTemplates
+from proxy.core.route import Limits, LockRules, TagOnWrite, Timeouts, Unmatched
 from proxy.core.verdict import Perform, Reason
-from proxy.errors import NotSent, Unanswered
+from proxy.errors import Failure, NotSent, Unanswered
 from proxy.gateway import Answer, Gateway, Plan
 from proxy.ports import Content, InterimListener, Journal, Lease, LeaseTerms, Purpose
 from proxy.telemetry import MEMBERS
 from tests.server.conftest import Serving, routes
 from tests.server.origin import Gate, Origin, OriginReply, Script, answering, failing
-from tests.server.wire import put
+from tests.server.wire import Message, put
 
 GET = b"GET /wiki/1 HTTP/1.1\r\nHost: x\r\n\r\n"
 FIVE = b"Content-Length: 5\r\n\r\nhello"
@@ -357,6 +362,49 @@ async def test_a_malformed_precondition(serving: Serving) -> None:
     assert stand.origin.writes == []
 
 
+WIKI_BODIES = ProblemTemplates(
+    precondition_required=ProblemTemplate.parse({"message": "If-Match header is required"}, "application/json"),
+    precondition_failed=ProblemTemplate.parse({"message": "Wiki has been updated in the meantime"}, "application/json"),
+    malformed_precondition=ProblemTemplate.parse("{status} {correlation_id}", "text/plain"),
+)
+
+
+@pytest.mark.parametrize(
+    ("lines", "status", "content_type", "content"),
+    [
+        ([], 428, "application/json", b'{"message":"If-Match header is required"}'),
+        (['If-Match: "x"'], 412, "application/json", b'{"message":"Wiki has been updated in the meantime"}'),
+        (["If-Match: x", "X-Request-Id: r-1"], 400, "text/plain", b"400 r-1"),
+    ],
+)
+async def test_refusals_in_the_words_of_an_api(
+    serving: Serving, lines: list[str], status: int, content_type: str, content: bytes
+) -> None:
+    """A client of the API reads what it is used to, byte by byte; what the fields say of a refusal stays."""
+    stand = await serving(rules=routes(policy=Policy(Require.EXISTING), problem=WIKI_BODIES))
+    answer = await stand.answer(put(*lines))
+    assert (answer.status, answer.fields.get("content-type"), answer.content) == (status, content_type, content)
+    assert answer.fields.get("cache-control") == "no-store"
+    assert "proxy-status" in answer.fields
+    assert ("etag" in answer.fields) == (status == 412)
+    assert stand.origin.writes == []
+
+
+@pytest.mark.parametrize(
+    ("line", "taken"),
+    [("X-Correlation-Id: c-1", "c-1"), ("X-Request-Id: r-1", "r-1"), ("X-Request-Id: {}", None), ("X-Other: o", None)],
+)
+async def test_a_request_is_called_what_its_client_calls_it(serving: Serving, line: str, taken: str | None) -> None:
+    """In the log and in the body of a refusal; a name that is not sound is replaced by one of ours."""
+    own = ProblemTemplates(precondition_failed=ProblemTemplate.parse(("{correlation_id}",)))
+    stand = await serving(rules=routes(problem=own))
+    answer = await stand.answer(put('If-Match: "x"', line))
+    (name,) = json.loads(answer.content)
+    (logged,) = await stand.finish()
+    assert logged["id"] == name
+    assert name == taken or (taken is None and re.fullmatch("[0-9a-f]{16}", name))
+
+
 async def test_the_answer_to_a_selection_is_marked(serving: Serving) -> None:
     """Where the origin server's answer to our selection stands in, Proxy-Status says that nothing was forwarded."""
     stand = await serving(Origin(script=answering(OriginReply(403, content=b"no"))))
@@ -671,3 +719,129 @@ async def test_who_is_believed(serving: Serving, believe: bool, expected: str) -
     assert fields.get("x-forwarded-for") == expected
     assert fields.get("via") == answer.fields.get("via") == "1.1 edge-1"
     assert asked == ["127.0.0.1"]
+
+
+# ----------------------------------------------------------------------------------------------- pages of other origins
+
+APP = "https://app.example"
+SHARING = Fields([("Content-Type", "text/plain"), ("Access-Control-Allow-Origin", APP), ("Vary", "Origin")])
+HOPPING = f"Origin: {APP}"
+PREFLIGHT = (
+    f"OPTIONS /wiki/1 HTTP/1.1\r\nHost: x\r\nOrigin: {APP}\r\nAccess-Control-Request-Method: PUT\r\n"
+    "Access-Control-Request-Headers: if-match\r\n\r\n"
+).encode()
+
+
+def allowed(answer: Message) -> tuple[str | None, str | None]:
+    """Return who may read an answer, and what of its fields."""
+    return answer.fields.get("access-control-allow-origin"), answer.fields.get("access-control-expose-headers")
+
+
+def sharing(selection: OriginReply, write: OriginReply | Failure | None = None) -> Origin:
+    """Return an origin server that answers GET and everything else like this."""
+
+    async def script(request: Request, content: Content | None, interim: InterimListener | None) -> OriginReply:
+        answer = selection if request.method == "GET" else write or OriginReply(204, SHARING)
+        if isinstance(answer, Failure):
+            raise answer
+        return answer
+
+    return Origin(script=script)
+
+
+SHOWN = OriginReply(200, SHARING, b"one")
+
+
+@pytest.mark.parametrize(
+    ("origin", "line", "status", "exposed"),
+    [
+        (sharing(SHOWN), 'If-Match: "x"', 412, "ETag"),
+        (sharing(SHOWN), "If-Match: *", 204, None),
+        (sharing(SHOWN, NotSent("No.")), "If-Match: *", 502, None),
+        (sharing(SHOWN, Unanswered("No.", timed_out=True)), "If-Match: *", 504, None),
+        (sharing(OriginReply(404, SHARING)), "If-Match: *", 412, None),
+        (sharing(OriginReply(206, SHARING, b"o")), "If-Match: *", 502, None),
+    ],
+)
+async def test_a_refusal_behind_a_selection_can_be_read_by_the_same_pages(
+    serving: Serving, origin: Origin, line: str, status: int, exposed: str | None
+) -> None:
+    """Whatever becomes of a write, a page that may read the resource learns it; the tag too, where there is one."""
+    stand = await serving(origin, rules=routes(etag_on_write=TagOnWrite.NEVER))
+    answer = await stand.answer(put(HOPPING, line))
+    assert answer.status == status
+    assert allowed(answer) == (APP, exposed)
+    assert answer.fields.get("vary") == "Origin"
+
+
+@pytest.mark.parametrize(
+    ("rules", "lines", "status"),
+    [
+        ({}, ["If-Match: x"], 400),
+        ({"policy": Policy(Require.ALWAYS)}, [], 428),
+        ({"cors": Sharing.OFF}, ['If-Match: "x"'], 412),
+    ],
+)
+async def test_a_refusal_without_a_selection_is_for_no_page(
+    serving: Serving, rules: dict[str, Any], lines: list[str], status: int
+) -> None:
+    """Where nobody was asked nobody has said who may read; nor is anything said where the route has it off."""
+    stand = await serving(sharing(SHOWN), rules=routes(**rules))
+    answer = await stand.answer(put(HOPPING, *lines))
+    assert (answer.status, allowed(answer)) == (status, (None, None))
+
+
+LISTED = AllowedOrigins((APP,))
+
+
+@pytest.mark.parametrize(
+    ("origin", "lines", "status", "exposed"),
+    [
+        (Origin(), ['If-Match: "x"'], 412, "ETag"),
+        (Origin(), ["If-Match: x"], 400, None),
+        (Origin(), [], 428, None),
+        (Origin(), ["If-None-Match: *"], 412, "ETag"),
+        (Origin(script=failing(NotSent("No."))), ['If-Match: "x"'], 502, None),
+        (Origin(script=failing(RuntimeError("fault"))), ['If-Match: "x"'], 500, None),
+    ],
+)
+async def test_a_route_that_shares_by_itself_shares_every_answer(
+    serving: Serving, origin: Origin, lines: list[str], status: int, exposed: str | None
+) -> None:
+    """A page that it names can read refusals, failures and faults too; no other page can."""
+    stand = await serving(origin, rules=routes(cors=LISTED, policy=Policy(Require.EXISTING)))
+    answer = await stand.answer(put(HOPPING, *lines))
+    assert (answer.status, allowed(answer)) == (status, (APP, exposed))
+    assert answer.fields.get("access-control-allow-credentials") == "true"
+    other = await stand.answer(put("Origin: https://other.example", *lines))
+    assert (other.status, allowed(other), other.fields.get("vary")) == (status, (None, None), "Origin")
+
+
+async def test_a_route_that_shares_by_itself_answers_preflights(serving: Serving) -> None:
+    """The origin server hears nothing of them, and the connection goes on."""
+    stand = await serving(rules=routes(cors=LISTED))
+    wire = await stand.ask(PREFLIGHT)
+    answer = await wire.answer("OPTIONS")
+    assert (answer.status, answer.fields.get("access-control-allow-headers")) == (204, "if-match")
+    assert stand.origin.seen == []
+    wire.send(GET[:-2] + f"{HOPPING}\r\n\r\n".encode())
+    assert allowed(await wire.answer()) == (APP, "ETag")
+
+
+@pytest.mark.parametrize(
+    ("target", "rules", "onward", "headers"),
+    [
+        ("/wiki/1", {}, None, "if-match"),
+        ("/wiki/1", {"cors": Sharing.OFF}, "if-match", None),
+        ("/open/1", {}, "if-match", None),
+        ("/elsewhere", {}, "if-match", None),
+    ],
+)
+async def test_a_relayed_preflight(
+    serving: Serving, target: str, rules: dict[str, Any], onward: str | None, headers: str | None
+) -> None:
+    """On a guarded route the conditional fields are ours to allow; elsewhere a preflight is passed on untouched."""
+    stand = await serving(Origin(script=answering(OriginReply(204, SHARING))), rules=routes(**rules))
+    answer = await stand.answer(PREFLIGHT.replace(b"/wiki/1", target.encode()), "OPTIONS")
+    assert (answer.status, answer.fields.get("access-control-allow-headers")) == (204, headers)
+    assert stand.origin.seen[0].request.fields.get("access-control-request-headers") == onward

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from proxy.adapters.memory import MemoryState
 from proxy.core.entity_tag import EntityTag
 from proxy.core.fields import Fields
+from proxy.core.matching import Routes
 from proxy.core.message import Request, Response
 from proxy.core.minting import Minter
-from proxy.core.route import Route, Routes, Unmatched
+from proxy.core.route import Route, Unmatched
 from proxy.core.target import parse
 from proxy.core.template import Template
 from proxy.errors import Failure

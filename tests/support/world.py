@@ -12,9 +12,10 @@ from hashlib import blake2b
 from proxy.adapters.memory import MemoryState
 from proxy.core.entity_tag import EntityTag
 from proxy.core.fields import Fields
+from proxy.core.matching import Routes
 from proxy.core.message import Request, Response
 from proxy.core.minting import Minter
-from proxy.core.route import Route, Routes, TagOnWrite, Unmatched
+from proxy.core.route import Route, TagOnWrite, Unmatched
 from proxy.core.target import parse
 from proxy.core.template import Template
 from proxy.errors import ResourceBusy, Unanswered
@@ -37,6 +38,9 @@ class SilentJournal:
         yield
 
     def note(self, **facts: str | int | None) -> None:
+        pass
+
+    def heard(self, sharing: Fields) -> None:
         pass
 
 

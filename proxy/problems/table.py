@@ -1,18 +1,13 @@
 """The one table from a failure or a refusal to HTTP: status, problem type, title, and what to do (RFC 9457).
 
-What lives here: every answer that this proxy makes up itself. What must not: the decision that something failed, and
-how an answer is written to a connection.
+What lives here: a row for everything that this proxy answers by itself. What must not: the decision that something
+failed, and how a row becomes a response (`documents`).
 """
 
-import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from proxy.core import proxy_status
-from proxy.core.fields import Fields
-from proxy.core.message import Response
 from proxy.core.verdict import PreconditionFailed, PreconditionRequired, Reason, Refusal
 from proxy.errors import (
     BadFraming,
@@ -41,9 +36,6 @@ from proxy.errors import (
 
 TYPE_PREFIX: Final = "urn:ifmatch:problem:"
 """What a problem type begins with; the rest is the row's `slug`. Types are stable."""
-
-ALLOWED_METHODS: Final = "GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE"
-"""For Allow on 405. Any other method but CONNECT and TRACE is served too; which ones, the origin server knows."""
 
 
 class Situation(Enum):
@@ -163,85 +155,3 @@ TABLE: Final[dict[Cause, Problem]] = {
         "A write to this resource must say which state it is based on."),
 }
 # fmt: on
-
-
-def of_failure(failure: Failure, outcome: Outcome | None = None) -> Response:
-    """Return the problem document of a failure. `outcome` is for who knows better than the failure what had left."""
-    row = _row(failure)
-    fields: list[tuple[str, str]] = []
-    members: dict[str, object] = {}
-    if isinstance(failure, StoreFailure):
-        fields.append(("Retry-After", str(failure.retry_after)))
-        members["retry_after"] = failure.retry_after
-    if isinstance(failure, MethodRefused):
-        fields.append(("Allow", ALLOWED_METHODS))
-    became = outcome or failure.outcome
-    return _document(row, row.status, row.slug, failure.detail, fields, outcome=became.value, **members)
-
-
-def of_refusal(verdict: Refusal, missing_status: int) -> Response:
-    """Return the problem document of a refusal, with the current tag on 412.
-
-    `missing_status` takes the place of 428 where the route says so. The ETag field is informational: it names the
-    state that the request was compared with.
-    """
-    row, reason = TABLE[type(verdict), verdict.reason], verdict.reason.value
-    if isinstance(verdict, PreconditionRequired):
-        return _document(row, missing_status, reason, row.detail)
-    if verdict.current is None:
-        return _document(row, row.status, reason, row.detail)
-    tag = str(verdict.current)
-    return _document(row, row.status, reason, row.detail, [("ETag", tag)], current_etag=tag)
-
-
-def of_situation(situation: Situation) -> Response:
-    """Return the problem document of what is neither a failure nor a verdict."""
-    row = TABLE[situation]
-    return _document(row, row.status, row.slug, row.detail, outcome=situation.outcome.value)
-
-
-def name_of(failure: Failure) -> str:
-    """Return the stable name of a failure, as its document and the log give it."""
-    return _row(failure).slug
-
-
-def closes(failure: Failure) -> bool:
-    """Tell whether the connection must close: where its next request would begin is unknown, or too far off."""
-    return isinstance(failure, (BadFraming, ReceiveTimeout, ContentTooLarge, ClientGone))
-
-
-def _row(failure: Failure) -> Problem:
-    """Return the row of the failure's class, or of the nearest one that it derives from."""
-    late = isinstance(failure, UpstreamFailure) and failure.timed_out
-    causes = type(failure).__mro__
-    timed = (TABLE.get((cause, Late.TIMED_OUT)) for cause in causes if late)
-    plain = (TABLE.get(cause) for cause in causes)
-    return next(row for row in (*timed, *plain) if row is not None)
-
-
-def _document(
-    row: Problem,
-    status: int,
-    reason: str,
-    detail: str,
-    fields: Iterable[tuple[str, str]] = (),
-    **members: object,
-) -> Response:
-    """Return a problem document, never to be stored: RFC 6585 §3 asks that for 428, and no other is of use later."""
-    document = {
-        "type": TYPE_PREFIX + row.slug,
-        "title": row.title,
-        "status": status,
-        "detail": detail,
-        "outcome": Outcome.NOT_APPLIED.value,
-        "reason": reason,
-        "remedy": row.remedy,
-        **members,
-    }
-    lines = [
-        ("Content-Type", "application/problem+json"),
-        ("Cache-Control", "no-store"),
-        ("Proxy-Status", proxy_status.of_ours(detail, row.error)),
-        *fields,
-    ]
-    return Response(status, Fields(lines), json.dumps(document).encode() + b"\n")

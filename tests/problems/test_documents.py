@@ -1,4 +1,4 @@
-"""The table from failures and refusals to HTTP."""
+"""From failures and refusals to responses."""
 
 import inspect
 import json
@@ -9,11 +9,13 @@ import pytest
 
 from proxy import errors, problems
 from proxy.core.entity_tag import EntityTag
+from proxy.core.fields import Fields
 from proxy.core.forwarding import is_field_line
 from proxy.core.message import Response
+from proxy.core.problem_template import DOCUMENTS, ProblemTemplate, ProblemTemplates
 from proxy.core.verdict import PreconditionFailed, PreconditionRequired, Reason, Refusal
 from proxy.errors import Failure, Outcome, UpstreamFailure
-from proxy.problems import Situation
+from proxy.problems import Situation, Wording
 
 TAG = EntityTag("now")
 FAILURES = [
@@ -77,11 +79,6 @@ def test_a_failure_has_a_status_and_a_stable_type(failure: Failure, status: int,
     assert document["type"] == f"urn:ifmatch:problem:{slug}"
     assert document["reason"] == problems.name_of(failure) == slug
     assert document["detail"] == "x"
-
-
-def test_every_failure_has_its_own_row() -> None:
-    """No failure is answered by the row of a more general one, unless that is what it is."""
-    assert [kind for kind in FAILURES if kind not in problems.TABLE] == [errors.ClientFailure]
 
 
 @pytest.mark.parametrize("response", EVERY, ids=lambda response: str(_members(response)["type"]))
@@ -201,3 +198,54 @@ def test_a_failure_of_a_new_kind_is_answered_like_its_parent() -> None:
     assert problems.name_of(Slow("x")) == "upstream-unanswered"
     assert problems.of_failure(Odd("x", timed_out=True)).status == 502
     assert issubclass(Odd, UpstreamFailure)
+
+
+EVERY_PART = {part: f"{{{part}}}" for part in ("detail", "current_etag", "correlation_id", "reason", "status")}
+OWN = ProblemTemplate.parse(EVERY_PART, "application/json")
+PLAIN = ProblemTemplate.parse("no: {detail}", "text/plain")
+
+
+@pytest.mark.parametrize(
+    ("refusal", "templates", "status", "tag", "etag"),
+    [
+        (REFUSALS[0], ProblemTemplates(precondition_failed=OWN), 412, str(TAG), str(TAG)),
+        (PreconditionFailed(Reason.ABSENT, None), ProblemTemplates(precondition_failed=OWN), 412, "", None),
+        (REFUSALS[-1], ProblemTemplates(precondition_required=OWN), 400, "", None),
+    ],
+)
+def test_a_refusal_in_the_words_of_an_api(
+    refusal: Refusal, templates: ProblemTemplates, status: int, tag: str, etag: str | None
+) -> None:
+    """Its body takes the place of the document; status, tag and the fields of a refusal stay what they are."""
+    ours = problems.of_refusal(refusal, 400)
+    response = problems.of_refusal(refusal, 400, Wording(templates, "id-7"))
+    document = _members(ours)
+    assert _members(response) == {
+        "detail": document["detail"],
+        "current_etag": tag,
+        "correlation_id": "id-7",
+        "reason": refusal.reason.value,
+        "status": str(status),
+    }
+    assert response.status == status
+    assert response.fields == Fields([("Content-Type", "application/json"), *ours.fields.lines[1:]])
+    assert (response.fields.get("cache-control"), response.fields.get("etag")) == ("no-store", etag)
+    assert "proxy-status" in response.fields
+
+
+def test_a_precondition_that_cannot_be_read_in_the_words_of_an_api() -> None:
+    """The sentence says what is wrong with it; no other failure is put in those words."""
+    wording = Wording(ProblemTemplates(malformed_precondition=PLAIN))
+    response = problems.of_failure(errors.MalformedPrecondition("If-Match."), None, wording)
+    assert (response.status, response.content) == (400, b"no: If-Match.")
+    assert response.fields.get("content-type") == "text/plain"
+    assert problems.of_failure(errors.MalformedRequest("x"), None, wording) == problems.of_failure(
+        errors.MalformedRequest("x")
+    )
+
+
+def test_each_body_is_for_its_own_refusal() -> None:
+    """What a route has no words for is told by a problem document."""
+    ours = problems.of_refusal(REFUSALS[0], 428)
+    assert problems.of_refusal(REFUSALS[0], 428, Wording(ProblemTemplates(None, OWN, OWN), "id")) == ours
+    assert problems.of_refusal(REFUSALS[0], 428, Wording(DOCUMENTS, "id")) == ours
