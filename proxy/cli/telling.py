@@ -98,16 +98,22 @@ _DONE = {
     Kind.RELAY: "relayed, streamed, untouched",
     Kind.OBSERVE: "answered from a selection, with a tag",
     Kind.GUARD: "forwarded only if its preconditions hold, under the lock",
+    Kind.REPORT: "forwarded whatever its preconditions come to, and what that is, is reported",
     Kind.REJECT: "refused with 404",
 }
 
 
 def _of_write(match: Match) -> list[tuple[str, str]]:
     route = match.route
-    required = {"none": "nothing", "existing": "If-Match, where a representation exists", "always": "If-Match"}
+    refused = f"(else {route.missing_status})"
+    required = {
+        "none": "nothing",
+        "existing": f"If-Match, where a representation exists {refused}",
+        "always": f"If-Match {refused}",
+    }
     return [
         ("lock", match.lock_key),
-        ("requires", f"{required[route.policy.require.value]} (else {route.missing_status})"),
+        ("requires", required[route.policy.require.value]),
         ("says after", f"the new tag: {route.etag_on_write.value}"),
         ("waits", f"{route.lock.wait:g} s for the lock, {route.timeouts.perform:g} s for the answer"),
         ("holds", f"{route.lock.write:g} s at most, if the answer never comes"),

@@ -133,7 +133,8 @@ def require_captured(state: Template, *, by: Template) -> None:
     if missing:
         raise ValueError(
             f"state template {state.text!r} uses {', '.join(missing)}; "
-            f"path template {by.text!r} captures {', '.join(by.variables) or 'nothing'}"
+            f"path template {by.text!r} captures {', '.join(by.variables) or 'nothing'}, "
+            "so it cannot tell which resource a request writes"
         )
 
 

@@ -117,3 +117,10 @@ def test_the_version_names_what_it_stands_on() -> None:
     out = io.StringIO()
     assert version(out) == 0
     assert out.getvalue().startswith(f"ifmatch {__version__} (Python 3.")
+
+
+def test_explain_says_what_is_only_reported(tmp_path: Path) -> None:
+    """A route that reports forwards everything, and says so here."""
+    config = tmp_path / "ifmatch.yaml"
+    config.write_text("upstream: http://127.0.0.1:9000\nroutes:\n  - path: /wiki/{id}\n    guard: report\n")
+    assert explained(str(config), "PUT", "/wiki/1")["done"].startswith("forwarded whatever its preconditions come to")

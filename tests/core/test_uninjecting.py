@@ -16,7 +16,8 @@ from proxy.core.matching import Match
 from proxy.core.message import Request
 from proxy.core.route import Guard, Route
 from proxy.core.target import parse
-from proxy.core.uninjecting import changed, concerns, stored, without_tags
+from proxy.core.template import Template
+from proxy.core.uninjecting import changed, concerns, rules_for, stored, without_tags
 from tests.support.injecting import ITEM, JSON_TYPE, Site
 from tests.support.json_documents import documents, spellings
 
@@ -130,6 +131,15 @@ def test_a_name_that_a_pointer_escapes() -> None:
 def test_which_requests_are_concerned(lines: list[tuple[str, str]], method: str, route: Route, concerned: bool) -> None:
     """The head tells: an unsafe request with JSON in UTF-8 on a route that injects, unless it wants no change."""
     assert concerns(request(*lines, method=method), match(route)) is concerned
+
+
+def test_the_route_that_showed_the_tag_says_what_is_dropped() -> None:
+    """Where writes have a route of their own; but what is sent to an action is no representation of what it changes."""
+    bare = replace(ITEM, inject=None, methods=frozenset({"PUT"}))
+    assert rules_for(replace(match(bare), reading=ITEM)) == ITEM.inject
+    assert concerns(request(JSON_TYPE), replace(match(bare), reading=ITEM))
+    action = Route("cancel", Template.parse("/items/{id}/cancel"), state=Template.parse("/items/{id}"))
+    assert rules_for(replace(match(action), reading=ITEM)) is None
 
 
 def test_no_route_is_no_concern() -> None:

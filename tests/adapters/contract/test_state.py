@@ -315,3 +315,51 @@ async def test_moments_are_on_a_clock(stand: Stand) -> None:
     second = stand.states[1].now()
     assert second.since(first) >= 0.05
     assert (second.earliest - first.latest) / 1_000_000 < second.since(first) + 0.001
+
+
+async def moment(stand: Stand) -> Moment:
+    """Return a moment after all that is over."""
+    return (await seen(stand, None)).began
+
+
+async def test_a_write_touches_its_resource(stand: Stand) -> None:
+    """For who asks about a time before its end, wherever the writer was; a time after it is another matter."""
+    before = await moment(stand)
+    assert await stand.states[0].untouched("k", before)
+    async with stand.locks[1].hold("k", TERMS) as lease:
+        await lease.confirm()
+    async with stand.locks[0].hold("k", TERMS):  # who asks holds the resource, so the other has let go of it
+        assert not await stand.states[0].untouched("k", before)
+        assert await stand.states[0].untouched("j", before)
+        assert await stand.states[0].untouched("k", await moment(stand))
+
+
+async def test_reading_touches_nothing(stand: Stand) -> None:
+    """A lease under which nothing was written leaves no mark; what was forgotten may have been written."""
+    before = await moment(stand)
+    async with stand.locks[1].hold("k", TERMS):
+        pass
+    assert await stand.states[0].untouched("k", before)
+    await stand.states[1].forget("k")
+    assert not await stand.states[0].untouched("k", before)
+
+
+async def test_writes_have_numbers(stand: Stand) -> None:
+    """The same one as long as nothing is counted, whoever asks; then one that there never was before."""
+    one, other = stand.states
+    numbers = [await one.writes("k")]
+    for counting in (one, other, other):
+        assert await other.writes("k") == await one.writes("k") == numbers[-1]
+        await counting.count("k")
+        numbers.append(await one.writes("k"))
+    assert numbers == sorted(set(numbers))
+    await one.count("j")
+    assert await one.writes("k") == numbers[-1]
+
+
+async def test_a_write_is_counted_before_anybody_asked(stand: Stand) -> None:
+    """The number that is made up for who asks first is none that a write had."""
+    await stand.states[0].count("k")
+    counted = await stand.states[0].writes("k")
+    await stand.states[1].count("k")
+    assert await stand.states[1].writes("k") > counted

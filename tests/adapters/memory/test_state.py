@@ -281,3 +281,10 @@ def test_moments_are_on_a_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     assert state.now().since(first) == 2.0
     clock[0] -= 10_000_000_000
     assert state.now().after(first)
+
+
+async def test_numbers_of_writes_are_bounded() -> None:
+    """The least recently used is forgotten, and gets one that it never had: its tags are refused then."""
+    state = MemoryState(limit=2)
+    numbers = [await state.writes(key) for key in "abc"]
+    assert await state.writes("a") > max(numbers)

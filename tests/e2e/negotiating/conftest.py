@@ -1,0 +1,3 @@
+"""What lives in this folder runs as a program of its own, as uvicorn starts it."""
+
+collect_ignore_glob = ["*"]
