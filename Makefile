@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-origins check format cover soak bench-handoff lock image-check clean
+.PHONY: help demo test test-origins check format cover soak bench-handoff bench-injection lock image-check clean
 
 BIN := .venv/bin
 RECIPE := .ci/venv .ci/python pyproject.toml requirements/build.txt
@@ -61,6 +61,9 @@ soak: $(DEV) ## Play the fault matrix at length and write docs/proof.md (SEEDS=3
 
 bench-handoff: $(DEV) ## Measure how long a lock takes from one replica to the next
 	$(BIN)/python -m bench.handoff $(ARGS)
+
+bench-injection: $(DEV) ## Measure what tags in JSON content cost
+	$(BIN)/python -m bench.injection $(ARGS)
 
 lock: ## Resolve pyproject.toml into requirements/*.txt (ARGS=--upgrade for newer versions)
 	.ci/lock $(ARGS)

@@ -17,6 +17,7 @@ from proxy.config.translate import route_name, store, timeouts, tls_files
 from proxy.config.units import written_duration
 from proxy.core.address import TcpAddress
 from proxy.core.cors import AllowedOrigins
+from proxy.core.entity_tag import Tolerated
 from proxy.core.route import MARGIN, shortest_write_lease
 from proxy.core.template import Literal, Template, Variable, require_captured
 
@@ -138,20 +139,27 @@ def _state(section: RouteSection, at: KeyPath) -> Iterator[Mistake]:
 def _unguarded(section: RouteSection, at: KeyPath) -> Iterator[Mistake]:
     """Find what does nothing where nothing is guarded."""
     guard = (*at, "guard")
-    given_keys = (
+    for key, given in (
         ("trust", section.trust > 0),
         ("fence", section.fence is not None),
         ("already_applied", section.already_applied),
         ("accept_tags", bool(section.accept_tags)),
+        ("inject", section.inject is not None),
         ("select", bool(section.select.model_fields_set)),
         ("problem", section.problem is not None),
         ("cors", isinstance(section.cors, AllowedOrigins)),
-    )
-    for key, given in given_keys:
-        path = (*at, key)
+    ):
         if given and section.guard == "off":
             message = 'this does nothing where guard is "off"; leave it out, or guard the route'
-            yield Mistake(path, message, rests_on=(path, guard))
+            yield Mistake((*at, key), message, rests_on=((*at, key), guard))
+
+
+def _unquoted(section: RouteSection, at: KeyPath) -> Iterator[Mistake]:
+    """Find tags that are told without the quotes that If-Match is then refused for."""
+    path, tolerated = (*at, "inject", "quotes"), (*at, "accept_tags")
+    if section.inject is not None and not section.inject.quotes and Tolerated.UNQUOTED not in section.accept_tags:
+        message = "a tag that is told without quotes comes back so; this key needs accept_tags: [unquoted]"
+        yield Mistake(path, message, rests_on=(path, tolerated))
 
 
 def _text_as_json(section: RouteSection, at: KeyPath) -> Iterator[Mistake]:
@@ -175,6 +183,7 @@ _ROUTE_RULES: Final[tuple[Callable[[RouteSection, KeyPath], Iterator[Mistake]], 
     _views,
     _state,
     _unguarded,
+    _unquoted,
     _text_as_json,
 )
 

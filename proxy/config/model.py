@@ -9,6 +9,7 @@ from typing import Final, Literal
 
 from proxy.config.route_model import (
     EtagSection,
+    InjectSection,
     LimitsSection,
     LockSection,
     ProblemSection,
@@ -78,6 +79,7 @@ class RouteSection(Section):
         default=False,
         why="Answer as done what changes nothing: a stale PUT of the current content, a DELETE of what is gone.",
     )
+    inject: InjectSection | None = key(None, "Put tags into JSON content too; null: only into the ETag field.")
     select: SelectSection = key({}, "How a write asks for the current state.")
     limits: LimitsSection = key({}, "Sizes, with a unit.")
     timeouts: TimeoutsSection = key({}, "How long a step may take.")
@@ -135,6 +137,7 @@ SECTIONS: Final[dict[tuple[str, ...], type[Section]]] = {
     ("tls",): TlsSection,
     ("routes",): RouteSection,
     ("routes", "etag"): EtagSection,
+    ("routes", "inject"): InjectSection,
     ("routes", "select"): SelectSection,
     ("routes", "limits"): LimitsSection,
     ("routes", "timeouts"): TimeoutsSection,

@@ -6,7 +6,7 @@ key (`combinations`). Defaults are written as a user would write them.
 
 from typing import Literal
 
-from proxy.config.route_scalars import MediaType, Pointer, SelectingFields, TagSource
+from proxy.config.route_scalars import ItemPath, MediaType, MemberName, Pointer, SelectingFields, SelfPointer, TagSource
 from proxy.config.scalars import Size, Timeout
 from proxy.config.section import Section, key, required
 from proxy.config.structures import Body, ContentType
@@ -33,6 +33,17 @@ class EtagSection(Section):
     upstream: Literal["auto", "keep", "replace"] = key(
         "auto", "The origin's own ETag: auto keeps a strong one and replaces a weak one; keep, replace: always."
     )
+
+
+class InjectSection(Section):
+    """The entity tag as a member of JSON content."""
+
+    field: MemberName = key("_etag", "Name of the member; where a client sends it back, it is dropped from its write.")
+    items: tuple[ItemPath, ...] = key(
+        (), "JSONPaths to objects in the content that get their own tags; each must show its resource as a whole."
+    )
+    self: SelfPointer = key("/_links/self/href", "JSON Pointer, in such an object, to its own URI.")
+    quotes: bool = key(default=True, why="Whether the tag has its quotes, as in the ETag field.")
 
 
 class LimitsSection(Section):

@@ -9,7 +9,9 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
 
 from proxy.config import units
+from proxy.config.json_path import JsonPath
 from proxy.config.notation import quantity_of, shown_as, text_of
+from proxy.core import json_pointer
 from proxy.core.admission import acted_on
 from proxy.core.canonical import CanonicalJson
 from proxy.core.entity_tag import STRICT, TOLERANT, Tolerated
@@ -94,6 +96,20 @@ def _member(text: str) -> Version:
         raise ValueError(str(fault).replace(f"JSON Pointer {text!r}", "it")) from None
 
 
+def _link(text: str) -> tuple[str, ...]:
+    """Return the tokens of a pointer to one place; here `*` is a name like any other."""
+    try:
+        return json_pointer.tokens(text)
+    except ValueError:
+        raise ValueError("expected a JSON Pointer such as /_links/self/href, with '~' written ~0 or ~1") from None
+
+
+def _member_name(text: str) -> str:
+    if not text:
+        raise ValueError("expected the name of a member such as _etag")
+    return text
+
+
 def _media_type(text: str) -> str:
     if "," in text or acceptable(text) is None:
         raise ValueError("expected one media type such as application/json")
@@ -142,6 +158,21 @@ Pointer = Annotated[
     str,
     text_of("a JSON Pointer such as /updated_at", _pointer),
     shown_as("JSON Pointer", "/updated_at", "/.+"),
+]
+SelfPointer = Annotated[
+    tuple[str, ...],
+    text_of("a JSON Pointer such as /_links/self/href", _link),
+    shown_as("JSON Pointer", "/_links/self/href", "/.+"),
+]
+ItemPath = Annotated[
+    JsonPath,
+    text_of("a JSONPath such as $.items[*]", JsonPath),
+    shown_as("JSONPath", "$.items[*]", r"\$.*"),
+]
+MemberName = Annotated[
+    str,
+    text_of("the name of a member such as _etag", _member_name),
+    shown_as("member name", "_etag", ".+"),
 ]
 AcceptTags = Annotated[
     frozenset[Tolerated],

@@ -11,6 +11,7 @@ from typing import Final
 from proxy.config.model import Document, RouteSection
 from proxy.config.route_model import (
     EtagSection,
+    InjectSection,
     LimitsSection,
     LockSection,
     ProblemSection,
@@ -20,6 +21,7 @@ from proxy.config.route_model import (
 )
 from proxy.config.settings import OnStoreFailure, Settings, TlsFiles
 from proxy.core.canonical import AsSent, CanonicalJson
+from proxy.core.injection import Injection
 from proxy.core.matching import Routes
 from proxy.core.preconditions import Absence, Policy, Require
 from proxy.core.problem_template import DOCUMENTS, ProblemTemplate, ProblemTemplates
@@ -61,7 +63,10 @@ def settings(document: Document, source: str, folder: Path) -> Settings:
         tls=tls_files(document, folder),
         trusted_peers=document.trusted_peers,
         drain=document.drain,
-        routes=Routes(tuple(map(route, document.routes)), Unmatched(document.unmatched)),
+        routes=Routes(
+            tuple(route(section, document.upstream.authority) for section in document.routes),
+            Unmatched(document.unmatched),
+        ),
         source=source,
     )
 
@@ -82,8 +87,8 @@ def store(document: Document, folder: Path) -> StoreAddress:
     return replace(address, ca=ca, certificate=certificate, key=key)
 
 
-def route(section: RouteSection) -> Route:
-    """Return the route of the core."""
+def route(section: RouteSection, origin: str | None = None) -> Route:
+    """Return the route of the core; `origin` is the authority of the origin server."""
     return Route(
         name=route_name(section),
         template=section.path,
@@ -103,6 +108,7 @@ def route(section: RouteSection) -> Route:
         fence=section.fence,
         select=SelectRules(section.select.accept, _selecting(section.select)),
         already_applied=section.already_applied,
+        inject=None if section.inject is None else _injection(section.inject, origin),
         problem=_problem(section.problem),
         cors=section.cors,
     )
@@ -134,6 +140,10 @@ def _rules(section: EtagSection) -> TagRules:
 
 def _selecting(section: SelectSection) -> frozenset[str] | None:
     return None if section.fields is None else frozenset(section.fields)
+
+
+def _injection(section: InjectSection, origin: str | None) -> Injection:
+    return Injection(section.field, section.items, section.self, section.quotes, origin)
 
 
 def _limits(section: LimitsSection) -> Limits:

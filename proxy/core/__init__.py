@@ -61,12 +61,12 @@ I11  The tag returned after a write is minted from a selection inside the lock; 
 The rooms
 ---------
 Grammar    `fields`, `entity_tag`, `http_date`, `ranges`, `target`, `coarse`, `address`, `json_pointer`, `json_text`,
-           `proxy_status`
+           `json_members`, `link`, `proxy_status`
 Values     `message`, `representation`, `verdict`
 Rules      `admission` (what is let in at all), `forwarding` (what a gateway adds and drops), `template`, `route` (what
            is guarded and how), `selecting` (what is asked), `canonical` and `minting` (what a state is called),
            `preconditions` (what a request demands of it), `presenting` (what is answered from it),
            `problem_template` (how a refusal is put), `cors` (who may read an answer), `correlation` (what a
-           request is called)
+           request is called), `injection`, `item_tags`, `injecting` and `uninjecting` (tags in content)
 Advice     `differing` (what differs between contents that ought to be one)
 """

@@ -7,6 +7,7 @@ says; two replicas that differ in them would not guard one resource together. Li
 from collections.abc import Iterator
 from hashlib import blake2b
 
+from proxy.core import injection
 from proxy.core.matching import Routes
 from proxy.core.route import Route
 
@@ -35,5 +36,6 @@ def _parts(route: Route) -> Iterator[bytes]:
     yield b"" if route.state is None else route.state.text.encode()
     yield route.query.value.encode()
     yield route.rules.fingerprint
+    yield injection.fingerprint(route.inject)
     yield route.unconditional_post.value.encode()
     yield str(route.lock.write).encode()

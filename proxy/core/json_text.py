@@ -40,6 +40,18 @@ def parse(content: bytes) -> Json:
     return document
 
 
+def values(content: bytes) -> object:
+    """Return a document that `parse` accepts with its numbers as Python's, for who compares or counts with them.
+
+    A number that has no end of digits is a double, and infinite where that is too small.
+    """
+    text = content.decode("utf-8-sig")
+    try:
+        return json.loads(text)
+    except ValueError:  # the interpreter reads no integer of more than some thousand digits
+        return json.loads(text, parse_int=float)
+
+
 def _refuse_lone_surrogates(text: str) -> None:
     """Raise `ValueError` for an escape that stands for half a character (RFC 8259 §8.2): nothing encodes it."""
     json.dumps(_PLAIN_DECODER.decode(text), ensure_ascii=False).encode()
@@ -48,6 +60,8 @@ def _refuse_lone_surrogates(text: str) -> None:
 def _refuse_depth(document: Json) -> None:
     level = [document] if isinstance(document, CONTAINER) else []
     for _ in range(MAX_DEPTH):
+        if not level:
+            return
         level = [inner for container in level for inner in _items(container) if isinstance(inner, CONTAINER)]
     if level:
         raise ValueError(f"nested deeper than {MAX_DEPTH}")

@@ -40,6 +40,12 @@ def acceptable(value: str) -> str | None:
     return ";".join([parts[0], *parameters])
 
 
+def charset(value: str) -> str | None:
+    """Return what a media type says of its charset, in lower case; empty where it cannot be read."""
+    parts = _parts(value)
+    return "" if parts is None else dict(parts[1]).get("charset")
+
+
 def _parts(value: str) -> tuple[str, list[tuple[str, str]]] | None:
     """Return type and subtype, and the parameters in order of their names; None where they cannot be read."""
     essence, semicolon, rest = value.partition(";")

@@ -10,6 +10,7 @@ from proxy.core import ranges
 from proxy.core.cors import SHARING_FIELDS
 from proxy.core.entity_tag import EntityTag
 from proxy.core.fields import Fields
+from proxy.core.matching import Match
 from proxy.core.message import Request, Response
 from proxy.core.minting import Validator
 from proxy.core.preconditions import Preconditions
@@ -95,15 +96,18 @@ def ranged(request: Request, conditions: Preconditions, whole: Response, validat
     return whole if part is None else _partial(whole, part)
 
 
-def statement(route: Route, method: str, response: Response) -> Statement:
+def statement(match: Match, method: str, response: Response) -> Statement:
     """Say what may be said about the state after a write that was answered so (RFC 9110 §9.3.4, §15.3.2)."""
     if not response.successful or response.status == ACCEPTED:
         return Statement.NOTHING
+    route = match.route
     always = route.etag_on_write is TagOnWrite.ALWAYS
     if always and response.status == CREATED and "location" in response.fields:
         return Statement.CREATED
     if always and _names_target(route, method, response.status):
         return Statement.CURRENT
+    if match.reading.inject is not None:  # a GET shows more than was sent, so it was not stored as it was sent
+        return Statement.NOTHING
     if route.etag_on_write is TagOnWrite.VERBATIM and method == "PUT" and route.state is None:
         return Statement.IF_VERBATIM
     return Statement.NOTHING

@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Final
 
 from proxy.core.cors import Cors, Sharing
+from proxy.core.injection import Injection
 from proxy.core.preconditions import Policy
 from proxy.core.problem_template import DOCUMENTS, ProblemTemplates
 from proxy.core.tag_rules import TagRules
@@ -130,6 +131,7 @@ class Route:
     this one and whose lock its writers take; None means the target itself. `trust` is for how many seconds a remembered
     tag may answer 304 or 412. `fence` names the field in which a write's fence is forwarded; None means nowhere.
     `already_applied`: what would change nothing is answered as done. `problem`: its refusals. `cors`: who may read it.
+    `inject`: where tags go into content.
 
     Raised on construction when `state` uses a name that `template` does not capture: `ValueError`.
     """
@@ -154,6 +156,7 @@ class Route:
     already_applied: bool = False
     problem: ProblemTemplates = DOCUMENTS
     cors: Cors = Sharing.AUTO
+    inject: Injection | None = None
 
     def __post_init__(self) -> None:
         if self.state is not None:

@@ -6,7 +6,7 @@ here: what is done about the state; `proxy.gateway.reading` and `proxy.gateway.w
 
 from dataclasses import replace
 
-from proxy.core import cors, preconditions, presenting, selecting
+from proxy.core import cors, injecting, injection, preconditions, presenting, selecting
 from proxy.core import variant as variants
 from proxy.core.matching import Match, Routes
 from proxy.core.message import Request, Response
@@ -102,7 +102,9 @@ class Asking:
             selected, rest = await self._ask(sent, match, journal)
         validator = None
         if isinstance(selected, Representation):
-            validator = self._minter.mint(match.tag_key, selected.response, match.reading.rules, writes)
+            injected = injecting.injected(request, match, selected.response, self._routes, self._minter)
+            validator = self._minter.mint(match.tag_key, injected.basis, match.reading.rules, writes)
+            selected = Representation(injected.shown(validator))
         return Selection(selected, validator, rest, request, speaks_for(match, asked), began, revalidate)
 
     async def view(self, request: Request, match: Match, journal: Journal) -> Selection:
@@ -118,7 +120,9 @@ class Asking:
             selected, rest = await self._ask(asked, match, journal)
         validator = None
         if whole.validator is not None and isinstance(selected, Representation):
-            validator = self._minter.view(whole.validator, selected.response)
+            injected = injecting.injected(request, match, selected.response, self._routes, self._minter)
+            validator = self._minter.view(whole.validator, injected.basis)
+            selected = Representation(injected.shown(validator))
         return replace(whole, selected=selected, validator=validator, rest=rest, selector=speaks_for(match, asked))
 
     async def recall(self, request: Request, match: Match, journal: Journal) -> Remembered | None:
@@ -193,7 +197,8 @@ def remembered(match: Match, selection: Selection) -> Remembered:
 
 def speaks_for(match: Match, asked: Request) -> bytes:
     """Return what must be equal for one selection to speak for another: the request, and how its tag is made."""
-    made = (match.tag_key.encode(), match.reading.rules.fingerprint)
+    by = match.reading
+    made = (match.tag_key.encode(), by.rules.fingerprint, injection.fingerprint(by.inject))
     return b"\n".join((selecting.selector(asked, match.route.select), *made))
 
 

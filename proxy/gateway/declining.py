@@ -6,7 +6,7 @@ not: whether a write is performed (`proxy.gateway.writing`).
 
 from hashlib import blake2b
 
-from proxy.core import media_type, presenting
+from proxy.core import media_type, presenting, uninjecting
 from proxy.core.message import Response
 from proxy.core.representation import Absent, Opaque, Representation
 from proxy.core.route import TagOnWrite
@@ -74,7 +74,8 @@ async def _is_done(write: Write, verdict: Verdict, selection: Selection) -> bool
         return isinstance(selected, Absent) and verdict.reason is Reason.ABSENT
     if write.request.method != "PUT" or not isinstance(selected, Representation) or write.match.route.state is not None:
         return False
-    return verdict.reason is Reason.STALE and await _says_the_same(write, selected.response)
+    stored = uninjecting.stored(selected.response, write.match.reading.inject)
+    return verdict.reason is Reason.STALE and await _says_the_same(write, stored)
 
 
 async def _says_the_same(write: Write, current: Response) -> bool:

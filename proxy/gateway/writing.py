@@ -29,6 +29,7 @@ from proxy.core.verdict import (
     Verdict,
 )
 from proxy.errors import Failure, NotSent, Outcome, StoreFailure, Unanswered
+from proxy.gateway import rewriting
 from proxy.gateway.creating import Creation
 from proxy.gateway.declining import DIGEST_SIZE, Declining
 from proxy.gateway.exchange import Answer, Plan, Selection, Write, matched, unknown
@@ -44,6 +45,7 @@ class Gateway(Declining):
     async def guard(self, request: Request, content: ReceivedContent, plan: Plan, journal: Journal) -> Answer:
         """Let a write through only if its preconditions hold now, while nobody else writes (I1)."""
         match = matched(plan)
+        request, content = await rewriting.forwarded(request, content, match)
         conditions = self.conditions(request, match)
         asks = selecting.on_behalf(request, match.route.select)
         write = Write(request, asks, content, match, conditions, self._state.now(), journal)
@@ -176,7 +178,7 @@ class Gateway(Declining):
         show the next writer's state.
         """
         created = await self.follow(Creation(write.request, write.match, response, write.arrived, lease), write.journal)
-        may_say = presenting.statement(write.match.route, write.request.method, response)
+        may_say = presenting.statement(write.match, write.request.method, response)
         return created if may_say is Statement.CREATED else await self._tag_of_new_state(write, may_say, lease)
 
     async def _tag_of_new_state(self, write: Write, may_say: Statement, lease: Lease) -> EntityTag | None:

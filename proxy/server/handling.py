@@ -13,20 +13,20 @@ from dataclasses import dataclass, replace
 from aiohttp import web
 
 from proxy import problems, reporting
-from proxy.core import admission, cors, forwarding, framing, proxy_status
+from proxy.core import admission, cors, forwarding, framing, proxy_status, uninjecting
 from proxy.core.fields import Fields
 from proxy.core.matching import UNMATCHED
 from proxy.core.message import SAFE_METHODS, Request, Response
 from proxy.core.verdict import PreconditionFailed, PreconditionRequired
 from proxy.errors import BadFraming, ClientGone, Failure, MalformedRequest, Outcome
-from proxy.gateway import Answer, Gateway, Kind, Plan
+from proxy.gateway import Answer, Gateway, Kind, Plan, rewriting
 from proxy.gateway.exchange import matched
-from proxy.ports import Step
+from proxy.ports import Content, Step
 from proxy.problems import Situation
 from proxy.server.draining import Census
 from proxy.server.exchange import Exchange
 from proxy.server.presence import WhileHere, finished
-from proxy.server.receiving import receive
+from proxy.server.receiving import Received, receive
 from proxy.server.sent import Sent
 
 _log = logging.getLogger(__name__)
@@ -107,12 +107,27 @@ class Handling:
             if framing.has_content(exchange.fields):
                 raise MalformedRequest(f"{request.method} must have no content here.")
             answer = await self._gateway.observe(request, plan, exchange.journal)
+        elif exchange.framed and uninjecting.concerns(request, plan.match):
+            await self._pass_whole(exchange, request, plan)
+            return
         else:
             content = exchange.content() if exchange.framed else None
-            passing = self._gateway.report if plan.kind is Kind.REPORT else self._gateway.relay
-            onward = cors.relayed(exchange.cors, request)
-            answer = await passing(onward, content, plan, exchange.journal, self._interim(exchange))
+            answer = await self._onward(exchange, request, content, plan)
         await self._send(exchange, answer)
+
+    async def _pass_whole(self, exchange: Exchange, request: Request, plan: Plan) -> None:
+        """Receive the whole content of a request that is relayed, since what is forwarded of it depends on it."""
+        content = await self._received(exchange, plan)
+        try:
+            kept = await rewriting.forwarded(request, content, plan.match)
+            await self._send(exchange, await self._onward(exchange, *kept, plan))
+        finally:
+            content.close()
+
+    async def _onward(self, exchange: Exchange, request: Request, content: Content | None, plan: Plan) -> Answer:
+        passing = self._gateway.report if plan.kind is Kind.REPORT else self._gateway.relay
+        onward = cors.relayed(exchange.cors, request)
+        return await passing(onward, content, plan, exchange.journal, self._interim(exchange))
 
     async def _guard(self, exchange: Exchange, request: Request, plan: Plan) -> None:
         """Receive the whole content, then write: no lock is held while a client sends (I10)."""
@@ -121,12 +136,15 @@ class Handling:
             if refusal is not None:
                 await self._send(exchange, refusal)
                 return
-        route = matched(plan).route
-        with exchange.journal.step(Step.RECEIVE):
-            content = await receive(exchange.content(), route.limits.content, route.timeouts.receive)
+        content = await self._received(exchange, plan)
         work = self._census.write(self._gateway.guard(request, content, plan, exchange.journal))
         work.add_done_callback(lambda _: content.close())
         await self._send(exchange, await finished(work, exchange.connection.gone, exchange.journal))
+
+    async def _received(self, exchange: Exchange, plan: Plan) -> Received:
+        route = matched(plan).route
+        with exchange.journal.step(Step.RECEIVE):
+            return await receive(exchange.content(), route.limits.content, route.timeouts.receive)
 
     async def _send(self, exchange: Exchange, answer: Answer) -> None:
         """Write the gateway's answer, and let go of it whatever happens."""

@@ -76,6 +76,21 @@ def test_the_write_lease_is_told_whole() -> None:
         ),
         ("etag: {ignore: [/a], canonical: json}", {}),
         ("etag: {ignore: []}", {}),
+        (
+            "inject: {}, guard: 'off'",
+            {("inject",): 'this does nothing where guard is "off"; leave it out, or guard the route'},
+        ),
+        (
+            "inject: {quotes: false}",
+            {
+                ("inject", "quotes"): (
+                    "a tag that is told without quotes comes back so; this key needs accept_tags: [unquoted]"
+                )
+            },
+        ),
+        ("inject: {quotes: false}, accept_tags: [unquoted]", {}),
+        ("inject: {quotes: false}, accept_tags: tolerant", {}),
+        ("inject: {}", {}),
         ("state: '/b/{id}'", {}),
         ("state: /b", {}),
         ("trust: 1s, state: '/b/{id}', fence: X-Fence", {}),

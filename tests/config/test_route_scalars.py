@@ -5,7 +5,16 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from proxy.config.route_scalars import AcceptTags, MediaType, SelectingFields, TagSource
+from proxy.config.json_path import JsonPath
+from proxy.config.route_scalars import (
+    AcceptTags,
+    ItemPath,
+    MediaType,
+    MemberName,
+    SelectingFields,
+    SelfPointer,
+    TagSource,
+)
 from proxy.core.entity_tag import STRICT, TOLERANT, Tolerated
 from proxy.core.version import FieldVersion, MemberVersion
 
@@ -27,6 +36,9 @@ def read(kind: Any, value: object) -> object:
         (TagSource, "Last-Modified", FieldVersion("Last-Modified")),
         (MediaType, "application/hal+json;v=1", "application/hal+json;v=1"),
         (SelectingFields, ("X-Tenant",), ("x-tenant",)),
+        (SelfPointer, "/_links/*/a~1b", ("_links", "*", "a/b")),
+        (ItemPath, "$.a[?@.b > 1]", JsonPath("$.a[?@.b > 1]")),
+        (MemberName, "@etag", "@etag"),
     ],
 )
 def test_what_is_written_means(kind: Any, value: object, meant: object) -> None:
@@ -49,6 +61,12 @@ def test_what_is_written_means(kind: Any, value: object, meant: object) -> None:
         (MediaType, "a/b, c/d"),
         (SelectingFields, ("If-Match",)),
         (SelectingFields, ("a b",)),
+        (SelfPointer, ""),
+        (SelfPointer, "_links"),
+        (ItemPath, "items"),
+        (ItemPath, "$.a["),
+        (ItemPath, ""),
+        (MemberName, ""),
     ],
 )
 def test_what_means_nothing_is_refused(kind: Any, value: object) -> None:

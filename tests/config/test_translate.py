@@ -5,12 +5,14 @@ from typing import Any
 
 import pytest
 
+from proxy.config.json_path import JsonPath
 from proxy.config.model import Document, RouteSection
 from proxy.config.settings import OnStoreFailure
 from proxy.config.translate import route, route_name, settings, store
 from proxy.core.canonical import CanonicalJson
 from proxy.core.cors import AllowedOrigins, Sharing
 from proxy.core.entity_tag import TOLERANT, Tolerated
+from proxy.core.injection import Injection
 from proxy.core.preconditions import Absence, Policy, Require
 from proxy.core.problem_template import ProblemTemplate, ProblemTemplates
 from proxy.core.route import (
@@ -84,6 +86,12 @@ def test_defaults_are_those_of_the_core() -> None:
         ({"unconditional_post": "lock"}, "unconditional_post", UnconditionalPost.LOCK),
         ({"trust": "1.5s"}, "trust", 1.5),
         ({"fence": "X-Fence"}, "fence", "X-Fence"),
+        ({"inject": {}}, "inject", Injection()),
+        (
+            {"inject": {"field": "tag", "items": ("$.a[*]", "$.b"), "self": "/u~1l/0", "quotes": False}},
+            "inject",
+            Injection("tag", (JsonPath("$.a[*]"), JsonPath("$.b")), ("u/l", "0"), quotes=False),
+        ),
         (
             {
                 "problem": {
@@ -146,6 +154,12 @@ def test_the_files_of_the_store_start_at_the_configuration() -> None:
     assert store(document(store=text.format("ca=a")), Path("etc")) == parse_store(text.format("ca=etc/a"))
     both = store(document(store=text.format("certificate=/c&key=k")), Path("etc"))
     assert both == parse_store(text.format("certificate=/c&key=etc/k"))
+
+
+def test_links_may_name_the_origin_server() -> None:
+    """What calls itself by the name that stands in `upstream` is not another origin."""
+    made = settings(document(upstream="http://o:9000", routes=({"path": PATH, "inject": {}},)), "f", Path())
+    assert [route.inject for route in made.routes.routes] == [Injection(origin="o:9000")]
 
 
 def test_every_route_key_is_translated() -> None:

@@ -25,7 +25,7 @@ def in_route(line: str) -> str:
         ("gaurd: enforce", "unknown key; did you mean guard?"),
         ("missing-status: 428", "unknown key; did you mean missing_status?"),
         ("Require: none", "unknown key; did you mean require?"),
-        ("inject: off", "unknown key"),
+        ("gzip: off", "unknown key"),
         (
             "accept_tags: lax",
             "found \"lax\"; expected 'strict', 'tolerant', or a list of some of unquoted, weak, coding-suffix",

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import chain
 
 import pytest
@@ -11,54 +10,10 @@ from hypothesis import strategies as st
 
 from proxy.core.canonical import AsSent, Canonical, CanonicalJson
 from proxy.core.json_text import MAX_DEPTH
+from tests.support.json_documents import Document, Number, documents, spellings
 
 JSON = "application/json"
 RAW = b"\x00"
-
-
-@dataclass(frozen=True)
-class Number:
-    """A JSON number as it is spelled."""
-
-    lexeme: str
-
-
-Document = dict[str, "Document"] | list["Document"] | str | Number | bool | None
-
-lexemes = st.from_regex(r"-?(0|[1-9][0-9]{0,20})(\.[0-9]{1,5})?([eE][+-]?[0-9]{1,3})?", fullmatch=True)
-texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
-scalars: st.SearchStrategy[Document] = st.none() | st.booleans() | lexemes.map(Number) | texts
-names = st.sampled_from(["a", "b", "0", "1", "*", "", "/", "~", "é"]) | texts
-
-
-def containers(inner: st.SearchStrategy[Document]) -> st.SearchStrategy[Document]:
-    """Objects and arrays of `inner`."""
-    return st.lists(inner, max_size=4) | st.dictionaries(names, inner, max_size=4)
-
-
-documents: st.SearchStrategy[Document] = st.recursive(scalars, containers, max_leaves=20)
-
-
-@st.composite
-def spellings(draw: st.DrawFn, document: Document) -> bytes:
-    """One of the many texts of a document: other white space, order of members and escapes."""
-
-    def space() -> str:
-        return draw(st.sampled_from(["", "", " ", "\n", "\t\r\n"]))
-
-    def string(text: str) -> str:
-        return json.dumps(text, ensure_ascii=draw(st.booleans()))
-
-    def spell(value: Document) -> str:
-        if isinstance(value, dict):
-            members = [f"{space()}{string(name)}{space()}:{spell(value[name])}" for name in value]
-            return f"{{{','.join(draw(st.permutations(members)))}{space()}}}"
-        if isinstance(value, list):
-            return f"[{','.join(map(spell, value))}{space()}]"
-        scalar = value.lexeme if isinstance(value, Number) else string(value) if isinstance(value, str) else None
-        return f"{space()}{scalar or json.dumps(value)}{space()}"
-
-    return spell(document).encode()
 
 
 def form(text: str | bytes, *ignore: str, media_type: str = JSON) -> bytes:

@@ -6,6 +6,7 @@ import pytest
 
 from proxy.core.canonical import CanonicalJson
 from proxy.core.fingerprint import fingerprint, longest_write_lease
+from proxy.core.injection import Injection
 from proxy.core.matching import Routes
 from proxy.core.route import Guard, Limits, LockRules, Query, Route, Timeouts, UnconditionalPost, Unmatched
 from proxy.core.tag_rules import TagRules, UpstreamTag
@@ -30,6 +31,7 @@ def of(*routes: Route, unmatched: Unmatched = Unmatched.RELAY) -> str:
         replace(ROUTE, query=Query.IDENTITY),
         replace(ROUTE, rules=TagRules(CanonicalJson())),
         replace(ROUTE, rules=TagRules(upstream=UpstreamTag.REPLACE)),
+        replace(ROUTE, inject=Injection()),
         replace(ROUTE, unconditional_post=UnconditionalPost.LOCK),
         replace(ROUTE, lock=LockRules(write=99)),
     ],

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.core.json_text import MAX_DEPTH, canonical, is_json, parse, plain
+from proxy.core.json_text import MAX_DEPTH, canonical, is_json, parse, plain, values
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
 documents = st.recursive(scalars, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20)
@@ -76,3 +76,17 @@ def test_what_has_no_certain_meaning_is_refused(content: bytes, because: str) ->
 def test_media_types(media_type: str, is_read: bool) -> None:
     """Only application/json and `+json` types are read as JSON, whatever their parameters."""
     assert is_json(media_type) is is_read
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        (b'{"a": [1, 1.5, -0, 1e400, "1"]}', {"a": [1, 1.5, 0, float("inf"), "1"]}),
+        (b"\xef\xbb\xbf[true]", [True]),
+        (b"9007199254740993", 9007199254740993),
+        (b"[1, " + b"1" * 5000 + b"]", [1.0, float("inf")]),
+    ],
+)
+def test_values_are_pythons_own(text: bytes, read: object) -> None:
+    """Numbers can be compared, those too that the interpreter has no room for."""
+    assert values(text) == read

@@ -1,6 +1,8 @@
 """Which references lead to a resource of this origin."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from proxy.core.link import authorities, follow
 from proxy.core.target import parse
@@ -49,3 +51,10 @@ def test_a_reference_of_ours_leads_to_its_target(reference: str, raw: str) -> No
 def test_other_references_lead_nowhere(reference: str) -> None:
     """To another origin, to a part, to many resources, or to none that would be let in."""
     assert follow(reference, BASE, OWN) is None
+
+
+@given(st.text() | st.from_regex(r"[a-z/:.?%\[\]@]*", fullmatch=True))
+def test_no_reference_raises(reference: str) -> None:
+    """What an origin server writes into a link is never a fault of ours; where it leads is a target."""
+    found = follow(reference, BASE, OWN)
+    assert found is None or parse(found.raw, None) == found

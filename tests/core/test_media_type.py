@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proxy.core.media_type import acceptable, normalised
+from proxy.core.media_type import acceptable, charset, normalised
 
 LAW = settings(deadline=None)
 
@@ -56,3 +56,18 @@ def test_what_is_asked_for_is_what_it_asks_for(value: str) -> None:
     """Asking again changes nothing more."""
     asked = acceptable(value)
     assert asked is None or acceptable(asked) == asked
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("application/json", None),
+        ('application/json; a=b; Charset="UTF-8"', "utf-8"),
+        ("application/json;charset=", ""),
+        ("application/json; charset", ""),
+        ("", None),
+    ],
+)
+def test_what_is_said_of_the_charset(value: str, told: str | None) -> None:
+    """In lower case; nothing is not the same as what cannot be read."""
+    assert charset(value) == told

@@ -1,9 +1,13 @@
 """The answers that are made from a selected representation: the corners that tests/gateway does not reach."""
 
+from dataclasses import replace
+
 import pytest
 
 from proxy.core.entity_tag import EntityTag
 from proxy.core.fields import Fields
+from proxy.core.injection import Injection
+from proxy.core.matching import Match, Routes
 from proxy.core.message import Request, Response
 from proxy.core.minting import Validator
 from proxy.core.preconditions import Preconditions
@@ -66,11 +70,27 @@ def test_a_kept_tag_beats_ours_after_a_write() -> None:
     assert written(Response(204, Fields()), EntityTag("ours"), RULES).fields.get_all("etag") == ('"ours"',)
 
 
+def matched(route: Route, path: str) -> Match:
+    """Return the match of a path under a route alone."""
+    match = Routes([route]).match("PUT", parse(path, None))
+    assert match is not None
+    return match
+
+
 def test_a_mapped_state_has_a_tag_after_a_post() -> None:
     """Where the route names the state, even a 201 can say its new tag; nothing verbatim is claimed of it."""
     route = Route(
         "cancel", Template.parse("/o/{id}/cancel"), state=Template.parse("/o/{id}"), etag_on_write=TagOnWrite.ALWAYS
     )
-    assert statement(route, "POST", Response(201, Fields())) is Statement.CURRENT
+    assert statement(matched(route, "/o/1/cancel"), "POST", Response(201, Fields())) is Statement.CURRENT
     verbatim = Route("sub", Template.parse("/o/{id}/sub"), state=Template.parse("/o/{id}"))
-    assert statement(verbatim, "PUT", Response(204, Fields())) is Statement.NOTHING
+    assert statement(matched(verbatim, "/o/1/sub"), "PUT", Response(204, Fields())) is Statement.NOTHING
+
+
+def test_what_is_shown_with_a_tag_in_it_was_not_stored_as_it_was_sent() -> None:
+    """RFC 9110 §9.3.4: where a GET shows more than a PUT sent, only who always wants a tag is told one."""
+    route, done = Route("item", Template.parse("/items/{id}")), Response(204, Fields())
+    assert statement(matched(route, "/items/1"), "PUT", done) is Statement.IF_VERBATIM
+    assert statement(matched(replace(route, inject=Injection()), "/items/1"), "PUT", done) is Statement.NOTHING
+    always = replace(route, inject=Injection(), etag_on_write=TagOnWrite.ALWAYS)
+    assert statement(matched(always, "/items/1"), "PUT", done) is Statement.CURRENT

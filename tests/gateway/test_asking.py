@@ -1,11 +1,15 @@
 """How the current state is learnt: variants, views, versions, and the count of writes."""
 
 import asyncio
+import json
 from dataclasses import replace
 
 import pytest
 
+from proxy.config.json_path import JsonPath
 from proxy.core.canonical import CanonicalJson
+from proxy.core.injection import Injection
+from proxy.core.matching import Match
 from proxy.core.message import Request
 from proxy.core.route import Query, Route, SelectRules
 from proxy.core.tag_rules import Aba, TagRules
@@ -14,9 +18,10 @@ from proxy.core.verdict import NotModified, Perform, PreconditionFailed, Reason
 from proxy.core.version import MemberVersion
 from proxy.errors import Failure, StoreFailure
 from proxy.gateway import Answer
+from proxy.gateway.asking import speaks_for
 from proxy.ports import LeaseTerms, Purpose
 from tests.support.memories import UncountedState
-from tests.support.scripted import Canned, Rig, answering
+from tests.support.scripted import Canned, Rig, answering, request
 
 WIKI = Route("wiki", Template.parse("/wiki/{id}"))
 JSON, XML = "application/json", "application/xml"
@@ -284,3 +289,47 @@ async def test_a_count_that_was_lost_refuses() -> None:
     fresh = Rig(script, COUNTED)
     assert isinstance((await fresh.write("PUT", ("If-Match", before))).verdict, PreconditionFailed)
     assert fresh.upstream.performed() == []
+
+
+# Tags in content -----------------------------------------------------------------------------------------------------
+
+TAGGED = replace(
+    WIKI, rules=TagRules(CanonicalJson()), inject=Injection(items=(JsonPath("$.pages[*]"),), link=("self",))
+)
+PAGES = b'{"pages": [{"self": "/wiki/1", "text": "eggs"}]}'
+SHOWN = ("Content-Type", JSON)
+
+
+async def test_a_write_is_compared_with_the_tag_that_a_reader_was_shown() -> None:
+    """Tags of items are part of a list's tag on both sides, whatever else the two ask for."""
+    rig = Rig(answering(Canned(200, PAGES, (SHOWN,))), replace(TAGGED, select=SelectRules(fields=frozenset())))
+    shown = await rig.get("/wiki/all", ("Host", "h"), ("X-Tenant", "a"))
+    assert shown.response is not None
+    content = json.loads(shown.response.content)
+    assert content["_etag"] == tag_of(shown)
+    assert content["pages"][0]["_etag"] == rig.tag(b'{"self":"/wiki/1","text":"eggs"}', lines=(SHOWN,))
+    untouched = await rig.get("/wiki/all", ("Cache-Control", "no-transform"))
+    assert untouched.response is not None
+    assert (untouched.response.content, tag_of(untouched)) == (PAGES, tag_of(shown))
+    written = await rig.write("PUT", ("If-Match", tag_of(shown)), ("Host", "other"), path="/wiki/all")
+    assert written.verdict == Perform(Reason.HOLDS)
+
+
+async def test_a_view_shows_its_own_tag() -> None:
+    """The one that names the whole's state besides."""
+    rig = Rig(answering(Canned(200, PAGES, (SHOWN,))), replace(TAGGED, query=Query.VIEW))
+    shown = await rig.get("/wiki/all?fields=pages")
+    assert shown.response is not None
+    assert json.loads(shown.response.content)["_etag"] == tag_of(shown)
+    assert tag_of(shown) != tag_of(await rig.get("/wiki/all"))
+    written = await rig.write("PUT", ("If-Match", tag_of(shown)), path="/wiki/all")
+    assert written.verdict == Perform(Reason.HOLDS)
+
+
+def test_one_selection_speaks_for_another_under_the_same_rules_alone() -> None:
+    """What is remembered of a list without tags in it says nothing of one with them."""
+    asked = request("GET", "/wiki/1")
+    plain, tagged = (
+        Match(route, asked.target, {"id": "1"}, route) for route in (WIKI, replace(WIKI, inject=Injection()))
+    )
+    assert speaks_for(plain, asked) != speaks_for(tagged, asked)

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from proxy.core.canonical import CanonicalJson
+from proxy.core.injection import Injection
 from proxy.core.preconditions import Absence, Policy
 from proxy.core.route import Route, TagOnWrite
 from proxy.core.tag_rules import TagRules
@@ -95,6 +96,17 @@ async def test_a_put_of_the_current_state_is_done(shown: Canned, sent: bytes) ->
     assert (answer.response.status, answer.response.content) == (204, b"")
     assert answer.response.fields.get("etag") == rig.tag(shown.content, lines=shown.lines)
     assert rig.upstream.performed() == []
+
+
+async def test_tags_in_content_do_not_count() -> None:
+    """A PUT that is sent again is done, though a GET shows more than it says; with or without a tag in it."""
+    rules = replace(APPLIED, rules=TagRules(CanonicalJson()), inject=Injection())
+    for sent in (b'{"a":1}', b'{"_etag":"x","a":1}'):
+        rig = Rig(answering(Canned(200, b'{"a": 1}', JSON)), rules)
+        answer = await rig.write("PUT", ("If-Match", rig.tag(OLD, lines=JSON)), *JSON, content=sent)
+        assert answer.verdict == AlreadyApplied(Reason.APPLIED)
+        other = await rig.write("PUT", ("If-Match", rig.tag(OLD, lines=JSON)), *JSON, content=b'{"a":2}')
+        assert isinstance(other.verdict, PreconditionFailed)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from proxy.adapters.memory import MemoryLock, MemoryState
 from proxy.core.cors import AllowedOrigins, Sharing
 from proxy.core.entity_tag import EntityTag
 from proxy.core.fields import Fields
+from proxy.core.injection import Injection
 from proxy.core.matching import Routes
 from proxy.core.message import Request
 from proxy.core.preconditions import Policy, Require
@@ -96,6 +97,35 @@ async def test_a_relayed_upload_flows_while_it_is_sent(serving: Serving) -> None
     await first.wait()
     wire.send(b"def")
     assert (await wire.answer()).content == b"abcdef"
+
+
+def post(content: bytes, *lines: str) -> bytes:
+    """Return a POST of JSON that asks for nothing, so that it is relayed."""
+    head = ["POST /wiki/1 HTTP/1.1", "Host: x", "Content-Type: application/json", f"Content-Length: {len(content)}"]
+    return "\r\n".join([*head, *lines, "", ""]).encode() + content
+
+
+@pytest.mark.parametrize(
+    ("content", "onward"),
+    [(b'{"_etag":"x", "a":1}', b'{"a":1}'), (b'{"a": 1}', b'{"a": 1}'), (b"no JSON", b"no JSON")],
+)
+async def test_a_relayed_write_leaves_its_tags_here(serving: Serving, content: bytes, onward: bytes) -> None:
+    """Where a route injects, JSON is received whole before it is relayed; what holds no tag goes on as it came."""
+    stand = await serving(rules=routes(inject=Injection()))
+    assert (await stand.answer(post(content), "POST")).status == 204
+    (seen,) = stand.origin.seen
+    assert (seen.purpose, seen.content) == (Purpose.RELAY, onward)
+    assert stand.lines[0]["route"] == "wiki"
+
+
+async def test_relayed_content_that_is_read_has_a_limit(serving: Serving) -> None:
+    """It is the limit of guarded content, and as there the client is told to go on only where it will be read."""
+    stand = await serving(rules=routes(inject=Injection(), limits=Limits(content=9)))
+    assert (await stand.answer(post(b'{"_etag":"x"}'), "POST")).status == 413
+    wire = await stand.ask(post(b'{"a": 10}', "Expect: 100-continue")[: -len(b'{"a": 10}')])
+    assert (await wire.head()).status == 100
+    wire.send(b'{"a": 10}')
+    assert (await wire.answer("POST")).status == 204
 
 
 async def test_an_answer_before_the_upload_is_over(serving: Serving) -> None:
