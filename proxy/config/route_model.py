@@ -6,7 +6,15 @@ key (`combinations`). Defaults are written as a user would write them.
 
 from typing import Literal
 
-from proxy.config.route_scalars import ItemPath, MediaType, MemberName, Pointer, SelectingFields, SelfPointer, TagSource
+from proxy.config.route_scalars import (
+    ItemPath,
+    MediaType,
+    MemberName,
+    Pointer,
+    SelectingFields,
+    SelfReference,
+    TagSource,
+)
 from proxy.config.scalars import Size, Timeout
 from proxy.config.section import Section, key, required
 from proxy.config.structures import Body, ContentType
@@ -42,7 +50,10 @@ class InjectSection(Section):
     items: tuple[ItemPath, ...] = key(
         (), "JSONPaths to objects in the content that get their own tags; each must show its resource as a whole."
     )
-    self: SelfPointer = key("/_links/self/href", "JSON Pointer, in such an object, to its own URI.")
+    self: SelfReference = key(
+        "/_links/self/href",
+        "Its own URI in such an object: a JSON Pointer, or a template with pointers: /orders/{/id}.",
+    )
     quotes: bool = key(default=True, why="Whether the tag has its quotes, as in the ETag field.")
 
 

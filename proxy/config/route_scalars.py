@@ -11,13 +11,13 @@ from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
 from proxy.config import units
 from proxy.config.json_path import JsonPath
 from proxy.config.notation import quantity_of, shown_as, text_of
-from proxy.core import json_pointer
 from proxy.core.admission import acted_on
 from proxy.core.canonical import CanonicalJson
 from proxy.core.entity_tag import STRICT, TOLERANT, Tolerated
 from proxy.core.forwarding import FENCING_TOKEN, TARGET_OVERRIDES, is_token, read_as
 from proxy.core.media_type import acceptable
 from proxy.core.selecting import NOT_SELECTING
+from proxy.core.self_link import SelfLink
 from proxy.core.template import Template
 from proxy.core.version import FieldVersion, MemberVersion, Version
 
@@ -96,12 +96,12 @@ def _member(text: str) -> Version:
         raise ValueError(str(fault).replace(f"JSON Pointer {text!r}", "it")) from None
 
 
-def _link(text: str) -> tuple[str, ...]:
-    """Return the tokens of a pointer to one place; here `*` is a name like any other."""
+def _link(text: str) -> SelfLink:
     try:
-        return json_pointer.tokens(text)
-    except ValueError:
-        raise ValueError("expected a JSON Pointer such as /_links/self/href, with '~' written ~0 or ~1") from None
+        return SelfLink.parse(text)
+    except ValueError as fault:
+        wanted = "expected a JSON Pointer such as /_links/self/href, or a template such as /orders/{/id}"
+        raise ValueError(f"{wanted}; {fault}" if "{" in text or "}" in text else wanted) from None
 
 
 def _member_name(text: str) -> str:
@@ -159,10 +159,10 @@ Pointer = Annotated[
     text_of("a JSON Pointer such as /updated_at", _pointer),
     shown_as("JSON Pointer", "/updated_at", "/.+"),
 ]
-SelfPointer = Annotated[
-    tuple[str, ...],
-    text_of("a JSON Pointer such as /_links/self/href", _link),
-    shown_as("JSON Pointer", "/_links/self/href", "/.+"),
+SelfReference = Annotated[
+    SelfLink,
+    text_of("a JSON Pointer such as /_links/self/href, or a template such as /orders/{/id}", _link),
+    shown_as("JSON Pointer or template", "/_links/self/href", "/.+"),
 ]
 ItemPath = Annotated[
     JsonPath,

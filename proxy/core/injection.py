@@ -15,12 +15,15 @@ from proxy.core.entity_tag import EntityTag
 from proxy.core.fields import Fields
 from proxy.core.json_members import ROOT, Location
 from proxy.core.json_pointer import Json
+from proxy.core.self_link import SelfLink
 
 DIGEST_FIELDS: Final = frozenset({"content-digest", "repr-digest", "digest", "content-md5"})
 """Fields that are wrong once the content is another."""
 
 MOST_ITEMS: Final = 5_000
 """The items of a document with more of them are left alone."""
+
+HAL: Final = SelfLink.parse("/_links/self/href")
 
 _UTF8: Final = frozenset({None, "utf-8", "utf8"})
 
@@ -44,7 +47,7 @@ class ItemPath(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Injection:
-    """The rules of a route. `link` is the tokens of the JSON Pointer, in an item, to its URI (`inject.self`).
+    """The rules of a route. `link` is how an item refers to itself (`inject.self`).
 
     `quotes`: the member holds the tag as the ETag field does, else without its quotes. `origin` is the authority of the
     origin server, which links may name.
@@ -52,26 +55,18 @@ class Injection:
 
     field: str = "_etag"
     items: tuple[ItemPath, ...] = ()
-    link: tuple[str, ...] = ("_links", "self", "href")
+    link: SelfLink = HAL
     quotes: bool = True
     origin: str | None = None
 
     @property
     def fingerprint(self) -> bytes:
         """Name these rules; rules that could give another tag or another content have another fingerprint."""
-        return json.dumps([self.field, [path.text for path in self.items], self.link, self.quotes]).encode()
+        return json.dumps([self.field, [path.text for path in self.items], self.link.text, self.quotes]).encode()
 
     def spelled(self, tag: EntityTag) -> str:
         """Return a tag as the member says it."""
         return str(tag) if self.quotes else tag.opaque
-
-    def reference(self, item: Json) -> str | None:
-        """Return an item's reference to itself; None where it has none."""
-        try:
-            found = json_pointer.find(item, self.link)
-        except LookupError:
-            return None
-        return found if isinstance(found, str) else None
 
     def locate(self, document: Json, values: object) -> list[Location]:
         """Return where the items of a document are: objects in it, but not itself, each once.

@@ -9,7 +9,7 @@ the list it gets no tag: where its route counts writes, or takes a version from 
 server's (of which it is a sign that the list has one too), or where not every spelling of the JSON counts as one.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -50,9 +50,13 @@ class Content:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Frame:
-    """A representation with items in it: its target, where relative references start, and the rules of its route."""
+    """A representation with items in it: its target, where relative references start, and the rules of its route.
+
+    `captures` are those of its path.
+    """
 
     base: Target
+    captures: Mapping[str, str]
     rules: Injection
 
 
@@ -96,16 +100,17 @@ class ItemTags:
         would be too much.
         """
         try:
-            outer = self._places(match.state_target, rules, content, ROOT)
+            outer = self._places(match, rules, content, ROOT)
             self._find(outer, content)
             self._mint(content.document)
         except TooManyItemsError:
             return {}
         return {place[1]: self._tag_of(place) for place in outer}
 
-    def _places(self, base: Target, rules: Injection, content: Content, around: Location) -> tuple[_Place, ...]:
+    def _places(self, match: Match, rules: Injection, content: Content, around: Location) -> tuple[_Place, ...]:
         """Return the items in the representation that stands at `around`."""
-        frame = self._frames.setdefault((base.raw, id(rules)), _Frame(base, rules))
+        base = match.state_target
+        frame = self._frames.setdefault((base.raw, id(rules)), _Frame(base, match.captures, rules))
         document = json_members.at(content.document, around)
         values = json_members.at(content.values, around)
         return tuple((frame, (*around, *location)) for location in rules.locate(document, values))
@@ -136,7 +141,7 @@ class ItemTags:
 
     def _own_get(self, place: _Place, document: Json, own: tuple[Authority, ...]) -> Match | None:
         frame, location = place
-        reference = frame.rules.reference(json_members.at(document, location))
+        reference = frame.rules.link.of(json_members.at(document, location), frame.captures)
         target = None if reference is None else link.follow(reference, frame.base, own)
         match = None if target is None else self.routes.match("GET", target)
         return match if match is not None and self._foreseen(match) else None
@@ -157,7 +162,7 @@ class ItemTags:
         if match.route.inject is None or not match.route.inject.items:
             return ()
         self._spend(SEARCHING * len(json_text.plain(json_members.at(content.document, location))))
-        return self._places(match.state_target, match.route.inject, content, location)
+        return self._places(match, match.route.inject, content, location)
 
     def _mint(self, document: Json) -> None:
         fields = Fields(line for line in self.response.fields if line[0].lower() in _SHARED)

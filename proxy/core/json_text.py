@@ -111,6 +111,11 @@ def plain(document: Json) -> bytes:
     return _spell(_PLAIN, document)
 
 
+def lexeme(text: str) -> str:
+    """Return the text of a string, or the spelling of a number, of a document."""
+    return text.removeprefix(_OPEN).removesuffix(_CLOSE)
+
+
 def _spell(encoder: json.JSONEncoder, document: Json) -> bytes:
     fenced = encoder.encode(document)
     return fenced.replace(f'"{_OPEN}', "").replace(f'{_CLOSE}"', "").encode()

@@ -12,10 +12,11 @@ from proxy.config.route_scalars import (
     MediaType,
     MemberName,
     SelectingFields,
-    SelfPointer,
+    SelfReference,
     TagSource,
 )
 from proxy.core.entity_tag import STRICT, TOLERANT, Tolerated
+from proxy.core.self_link import SelfLink
 from proxy.core.version import FieldVersion, MemberVersion
 
 
@@ -36,7 +37,7 @@ def read(kind: Any, value: object) -> object:
         (TagSource, "Last-Modified", FieldVersion("Last-Modified")),
         (MediaType, "application/hal+json;v=1", "application/hal+json;v=1"),
         (SelectingFields, ("X-Tenant",), ("x-tenant",)),
-        (SelfPointer, "/_links/*/a~1b", ("_links", "*", "a/b")),
+        (SelfReference, "/_links/*/a~1b", SelfLink.parse("/_links/*/a~1b")),
         (ItemPath, "$.a[?@.b > 1]", JsonPath("$.a[?@.b > 1]")),
         (MemberName, "@etag", "@etag"),
     ],
@@ -61,8 +62,8 @@ def test_what_is_written_means(kind: Any, value: object, meant: object) -> None:
         (MediaType, "a/b, c/d"),
         (SelectingFields, ("If-Match",)),
         (SelectingFields, ("a b",)),
-        (SelfPointer, ""),
-        (SelfPointer, "_links"),
+        (SelfReference, ""),
+        (SelfReference, "_links"),
         (ItemPath, "items"),
         (ItemPath, "$.a["),
         (ItemPath, ""),

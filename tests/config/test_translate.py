@@ -26,6 +26,7 @@ from proxy.core.route import (
     Timeouts,
     UnconditionalPost,
 )
+from proxy.core.self_link import SelfLink
 from proxy.core.store_address import MEMORY, parse_store
 from proxy.core.tag_rules import Aba, TagRules, UpstreamTag
 from proxy.core.template import Template
@@ -90,7 +91,7 @@ def test_defaults_are_those_of_the_core() -> None:
         (
             {"inject": {"field": "tag", "items": ("$.a[*]", "$.b"), "self": "/u~1l/0", "quotes": False}},
             "inject",
-            Injection("tag", (JsonPath("$.a[*]"), JsonPath("$.b")), ("u/l", "0"), quotes=False),
+            Injection("tag", (JsonPath("$.a[*]"), JsonPath("$.b")), SelfLink.parse("/u~1l/0"), quotes=False),
         ),
         (
             {

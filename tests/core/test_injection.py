@@ -9,6 +9,7 @@ from proxy.core import injection
 from proxy.core.entity_tag import EntityTag
 from proxy.core.fields import Fields
 from proxy.core.injection import MOST_ITEMS, Injection, TooManyItemsError
+from proxy.core.self_link import SelfLink
 
 ITEMS = Injection(items=(JsonPath("$.a[*]"), JsonPath("$..b"), JsonPath("$"), JsonPath("$.a[0]")))
 
@@ -31,22 +32,6 @@ def test_too_many_items_are_none() -> None:
     with pytest.raises(TooManyItemsError):
         ITEMS.locate(more, more)
     assert ITEMS.without({**more, "_etag": "x"}, more) == more
-
-
-@pytest.mark.parametrize(
-    ("item", "reference"),
-    [
-        ({"_links": {"self": {"href": "/a"}}}, "/a"),
-        ({"_links": {"self": {"href": None}}}, None),
-        ({"_links": {"self": {"href": ["/a"]}}}, None),
-        ({"_links": {"self": "/a"}}, None),
-        ({}, None),
-    ],
-)
-def test_an_item_refers_to_itself(item: Any, reference: str | None) -> None:
-    """By a text at the end of the pointer, or not at all."""
-    assert Injection().reference(item) == reference
-    assert Injection(link=("urls", "0")).reference({"urls": ["/b"]}) == "/b"
 
 
 def test_how_a_tag_is_spelled() -> None:
@@ -73,7 +58,7 @@ def test_fingerprints() -> None:
         Injection("tag"),
         Injection(items=(JsonPath("$.a"),)),
         Injection(items=(JsonPath("$.b"),)),
-        Injection(link=("self",)),
+        Injection(link=SelfLink.parse("/self")),
         Injection(quotes=False),
     ]
     assert len({injection.fingerprint(each) for each in rules}) == len(rules)

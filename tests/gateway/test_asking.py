@@ -12,6 +12,7 @@ from proxy.core.injection import Injection
 from proxy.core.matching import Match
 from proxy.core.message import Request
 from proxy.core.route import Query, Route, SelectRules
+from proxy.core.self_link import SelfLink
 from proxy.core.tag_rules import Aba, TagRules
 from proxy.core.template import Template
 from proxy.core.verdict import NotModified, Perform, PreconditionFailed, Reason
@@ -294,7 +295,9 @@ async def test_a_count_that_was_lost_refuses() -> None:
 # Tags in content -----------------------------------------------------------------------------------------------------
 
 TAGGED = replace(
-    WIKI, rules=TagRules(CanonicalJson()), inject=Injection(items=(JsonPath("$.pages[*]"),), link=("self",))
+    WIKI,
+    rules=TagRules(CanonicalJson()),
+    inject=Injection(items=(JsonPath("$.pages[*]"),), link=SelfLink.parse("/self")),
 )
 PAGES = b'{"pages": [{"self": "/wiki/1", "text": "eggs"}]}'
 SHOWN = ("Content-Type", JSON)

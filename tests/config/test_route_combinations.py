@@ -1,0 +1,23 @@
+"""Keys of one route that do not fit together; more of them in test_combinations.py."""
+
+import pytest
+
+from proxy.config.model import RouteSection
+from proxy.config.route_combinations import within
+
+
+@pytest.mark.parametrize(
+    ("link", "told"),
+    [
+        ("/_links/self/href", []),
+        ("/things/{/id}", []),
+        ("/{kind}/{/id}", []),
+        ("/{id}/x", ["{id} is nothing that path captures; a member of the item is written {/id}"]),
+    ],
+)
+def test_an_item_is_found_by_what_is_known(link: str, told: list[str]) -> None:
+    """By what the list's path captures, or by members of the item."""
+    section = RouteSection.model_validate({"path": "/{kind}", "inject": {"items": ("$[*]",), "self": link}})
+    found = list(within(section, ("routes", 0)))
+    assert [mistake.message for mistake in found] == told
+    assert {mistake.path for mistake in found} <= {("routes", 0, "inject", "self")}
