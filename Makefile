@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-origins check format cover soak bench-handoff bench-injection lock image-check clean
+.PHONY: help demo test test-origins check format cover seeds soak bench-handoff bench-injection lock image-check clean
 
 BIN := .venv/bin
 RECIPE := .ci/venv .ci/python pyproject.toml requirements/build.txt
@@ -53,6 +53,9 @@ cover: $(DEV) ## Run the suite and show the lines and branches it never took
 	$(BIN)/coverage run -m pytest $(ARGS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+seeds: $(DEV) ## Play what HAL clients, a wiki and Ed-Fi need of ifmatch, and print it as tables
+	$(BIN)/python -m tests.seeds
 
 SEEDS ?= 3
 WRITES ?= 5000
