@@ -80,8 +80,7 @@ class School:
 
 
 def _new(path: str) -> Item:
-    resource, identity = path.split("/")[-2:]
-    return {"id": identity, "link": {"rel": resource, "href": path}, "credits": 0}
+    return {"id": path.rpartition("/")[2], "credits": 0}
 
 
 def _shown(item: Item, request: Request) -> Response:
