@@ -7,14 +7,13 @@ all; the caller has checked that it is complete and 200.
 
 from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from hashlib import blake2b
 from typing import Final
 
-from proxy.core import http_date, media_type, variant
+from proxy.core import coding, http_date, media_type, variant
 from proxy.core.entity_tag import EntityTag
-from proxy.core.fields import Fields
 from proxy.core.message import Response
 from proxy.core.tag_rules import TagRules, kept_tag
 from proxy.core.variant import Variant
@@ -86,10 +85,10 @@ class Minter:
         chosen = variant.of(response.fields)
         return Validator(self._tag(digest, key, "" if chosen is None else str(chosen)), modified, minted=True)
 
-    def view(self, whole: Validator, response: Response) -> Validator:
+    def view(self, whole: Validator, response: Response, rules: TagRules) -> Validator:
         """Return the validator of a view of a resource: its tag begins as that of the whole, whose state it names."""
         modified = http_date.parse(response.fields.get("last-modified") or "")
-        digest = self._digest((_VIEW.encode(), *_described(response), response.content))
+        digest = self._digest(_state(_VIEW, response, rules, None))
         opaque = f"{whole.tag.opaque}{_VIEW}{urlsafe_b64encode(digest).decode().rstrip('=')}"
         return Validator(EntityTag(opaque, whole.tag.weak), modified, minted=True)
 
@@ -160,10 +159,12 @@ def of_whole(tag: EntityTag) -> EntityTag:
 def _state(key: str, response: Response, rules: TagRules, writes: int | None) -> Iterable[bytes]:
     """Return all that a tag stands for."""
     described = _described(response)
-    # Coded content is not the media type's own bytes (§8.4), so no rule of the media type applies to it.
-    kind = "" if described[-1] else response.fields.get("content-type") or ""
-    version = None if rules.version is None else rules.version.of(response, kind)
-    form = rules.canonical.form(response.content, kind) if version is None else version
+    inside = coding.decoded(response.content, response.fields)
+    plain = response if inside is None else replace(response, content=inside)
+    # What is still coded is not the media type's own bytes (§8.4), so no rule of the media type applies to it.
+    kind = "" if inside is None and described[-1] else response.fields.get("content-type") or ""
+    version = None if rules.version is None else rules.version.of(plain, kind)
+    form = rules.canonical.form(plain.content, kind) if version is None else version
     by_version = () if rules.version is None else (rules.version.fingerprint, b"" if version is None else b"found")
     counted = () if writes is None else (str(writes).encode(),)
     return (rules.canonical.fingerprint, key.encode(), form, *by_version, *described, *counted)
@@ -174,14 +175,8 @@ def _described(response: Response) -> tuple[bytes, bytes, bytes]:
     return (
         media_type.normalised(response.fields.get("content-type") or "").encode(),
         _normalised_list(response.fields.get("content-language")).encode(),
-        _content_coding(response.fields).encode(),  # other codings need other strong tags: RFC 9110 §8.8.3.3
+        coding.codings(response.fields).encode(),  # other codings need other strong tags: RFC 9110 §8.8.3.3
     )
-
-
-def _content_coding(fields: Fields) -> str:
-    """Return the content codings in lower case, empty when there are none; `identity` is none (RFC 9110 §8.4.1)."""
-    codings = _normalised_list(fields.get("content-encoding")).split(",")
-    return ",".join(coding for coding in codings if coding != "identity")
 
 
 def _normalised_list(value: str | None) -> str:

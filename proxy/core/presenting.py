@@ -6,7 +6,7 @@ the proxy enforces (DESIGN section 5, *never mixed*).
 
 from enum import Enum
 
-from proxy.core import ranges
+from proxy.core import coding, ranges
 from proxy.core.cors import SHARING_FIELDS
 from proxy.core.entity_tag import EntityTag
 from proxy.core.fields import Fields
@@ -43,8 +43,9 @@ class Statement(Enum):
 
 def tagged(response: Response, validator: Validator, rules: TagRules) -> Response:
     """Return the whole representation with the tag that is enforced, and with what we do about ranges."""
-    fields = response.fields.without(["etag"] if rules.exact else ["etag", "accept-ranges"])
-    if not rules.exact:
+    exact = rules.exact and not coding.removable(response.fields)
+    fields = response.fields.without(["etag"] if exact else ["etag", "accept-ranges"])
+    if not exact:
         # The tag names a set of byte sequences here; If-Range promises one (RFC 9110 §13.1.5).
         fields = fields.adding("Accept-Ranges", "none")
     elif "accept-ranges" not in fields:

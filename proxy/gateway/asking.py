@@ -121,7 +121,7 @@ class Asking:
         validator = None
         if whole.validator is not None and isinstance(selected, Representation):
             injected = injecting.injected(request, match, selected.response, self._routes, self._minter)
-            validator = self._minter.view(whole.validator, injected.basis)
+            validator = self._minter.view(whole.validator, injected.basis, match.reading.rules)
             selected = Representation(injected.shown(validator))
         return replace(whole, selected=selected, validator=validator, rest=rest, selector=speaks_for(match, asked))
 

@@ -355,7 +355,7 @@ def test_a_view_names_the_whole() -> None:
     """Its tag begins as the whole's, changes with the whole and with what the view shows, and is told from it."""
     minter = Minter(SECRET)
     wholes = [minter.mint("/a", varied(content), TagRules()) for content in (b"1", b"2")]
-    views = [minter.view(whole, varied(content)).tag for whole in wholes for content in (b"x", b"y")]
+    views = [minter.view(whole, varied(content), TagRules()).tag for whole in wholes for content in (b"x", b"y")]
     assert len({whole.tag for whole in wholes} | set(views)) == 6
     assert [of_whole(tag) for tag in views] == [wholes[0].tag, wholes[0].tag, wholes[1].tag, wholes[1].tag]
     assert {minter.provenance("/a", tag) for tag in views} == {Provenance.RESOURCE}
