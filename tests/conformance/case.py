@@ -34,8 +34,9 @@ class Variant(Entry):
 class Representation(Entry):
     """What the origin server has at a target.
 
-    `type` is its Content-Type, null for none. `ranges`: a part is served where one is asked for. With `by`, the name of a request field, it has `variants` instead of
-    `content`: the first is shown to a request that asks for none of them, and every answer says `Vary`.
+    `type` is its Content-Type, null for none. `ranges`: a part is served where one is asked for. With `by`, the name of
+    a request field, it has `variants` instead of `content`: the first is shown to a request that asks for none of them,
+    and every answer says `Vary`.
     """
 
     content: str = "one"

@@ -84,22 +84,27 @@ def differences(expected: Expected, heard: Heard) -> Iterator[str]:
     """Yield what of a response is not as expected."""
     if heard.status != expected.status:
         yield f"status {heard.status}; expected {expected.status}"
-    for name, value in expected.fields.items():
-        if heard.get(name) != value:
-            yield f"{name} is {heard.get(name)!r}; expected {value!r}"
+    yield from _fields(expected, heard)
     for name, pattern in expected.matching.items():
         if re.fullmatch(pattern, heard.get(name) or "") is None:
             yield f"{name} is {heard.get(name)!r}; expected what matches {pattern!r}"
-    for name, value in expected.differing.items():
-        if heard.get(name) in {None, value}:
-            yield f"{name} is {heard.get(name)!r}; expected it to be there, and to differ from {value!r}"
-    for name in expected.absent:
-        if heard.get(name) is not None:
-            yield f"{name} is {heard.get(name)!r}; expected none"
     if expected.content is not None and heard.content.decode() != expected.content:
         yield f"content {heard.content!r}; expected {expected.content!r}"
     if expected.problem:
         yield from _problem(expected, heard)
+
+
+def _fields(expected: Expected | Seen, message: Heard | Received) -> Iterator[str]:
+    """Yield which fields of a message are not as expected."""
+    for name, value in expected.fields.items():
+        if message.get(name) != value:
+            yield f"{name} is {message.get(name)!r}; expected {value!r}"
+    for name, value in expected.differing.items():
+        if message.get(name) in {None, value}:
+            yield f"{name} is {message.get(name)!r}; expected one that differs from {value!r}"
+    for name in expected.absent:
+        if message.get(name) is not None:
+            yield f"{name} is {message.get(name)!r}; expected none"
 
 
 def _problem(expected: Expected, heard: Heard) -> Iterator[str]:
@@ -185,12 +190,4 @@ def unseen(wanted: Seen, seen: Sequence[Received], what: str) -> Iterator[str]:
         for part, value in pairs.items():
             if getattr(wanted, part) not in {None, value}:
                 yield f"{what} with the {part} {value!r}; expected {getattr(wanted, part)!r}"
-        for name, value in wanted.fields.items():
-            if received.get(name) != value:
-                yield f"{what} with {name} {received.get(name)!r}; expected {value!r}"
-        for name, value in wanted.differing.items():
-            if received.get(name) in {None, value}:
-                yield f"{what} with {name} {received.get(name)!r}; expected it to be there, and to differ from {value!r}"
-        for name in wanted.absent:
-            if received.get(name) is not None:
-                yield f"{what} with {name} {received.get(name)!r}; expected none"
+        yield from (f"{what} where {difference}" for difference in _fields(wanted, received))

@@ -40,13 +40,13 @@ def read_cases(path: Path) -> list[Case]:
 
 
 def read(path: Path, keys: str, kind: type[_Entry]) -> dict[str, list[_Entry]]:
-    """Return the lists of a file by these keys, separated by blanks. Raised when there is a mistake in it: `BadFile`."""
+    """Return the lists of a file by its keys, separated by blanks. Raised when there is a mistake in it: `BadFile`."""
     try:
         tree = yaml_source.read(str(path))
     except ConfigurationError as failure:
         raise BadFile(str(failure)) from failure
     if tree.mistakes:
-        raise BadFile("\n".join(f"{path.name}:{mistake.position.line}: {mistake.message}" for mistake in tree.mistakes))
+        raise BadFile("\n".join(_line(path, tree, mistake.path, mistake.message) for mistake in tree.mistakes))
     if set(tree.values) != set(keys.split()):
         raise BadFile(f"{path.name}: the keys are {', '.join(tree.values)}; expected {keys}")
     adapter = TypeAdapter(dict[str, list[kind]])  # type: ignore[valid-type]  # a class that is given
@@ -62,20 +62,23 @@ def _plain(value: Any) -> Any:
 
 
 def _told(path: Path, tree: Tree, error: Any) -> str:
-    """Return a mistake with its place: pydantic names the member of a union as well, which no file has."""
-    location = tuple(error["loc"])
+    """Return a mistake that the model found: what is no key of the file in its place names a member of a union."""
+    found = error.get("input")
+    said = f"put {found.text!r} in quotes" if isinstance(found, Misread) else error["msg"]
+    return _line(path, tree, tuple(error["loc"]), said)
+
+
+def _line(path: Path, tree: Tree, location: tuple[Any, ...], said: str) -> str:
+    """Return a mistake with its place: file, line, entry and key."""
     spot = next((location[:end] for end in range(len(location), 0, -1) if location[:end] in tree.spots), ())
-    position = tree.position(spot)
-    where = f"{path.name}:{position.line}" if position else path.name
-    misread = isinstance(error.get("input"), Misread)
-    said = f"put {error['input'].text!r} in quotes" if misread else error["msg"]
-    return f"{where}: {_named(tree, location)}: {'.'.join(map(str, location[2:]))}: {said}"
+    position = tree.spots[spot].key
+    return f"{path.name}:{position.line}: {_named(tree, location)}: {'.'.join(map(str, location[2:]))}: {said}"
 
 
 def _named(tree: Tree, location: tuple[Any, ...]) -> str:
     """Return what the entry is called in which the mistake is."""
     try:
-        entry: Any = tree.values[location[0]][location[1]]  # type: ignore[index, call-overload]  # caught below
+        entry: Any = tree.values[location[0]][location[1]]  # type: ignore[index]  # caught below
         return str(entry["id"])
     except (IndexError, KeyError, TypeError):
         return ".".join(map(str, location[:2]))

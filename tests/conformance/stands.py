@@ -29,7 +29,7 @@ from proxy.ports import Budget, Content, InterimListener, LastCheck, Purpose
 from proxy.server import Server
 from tests.conformance.case import Case
 from tests.conformance.origin import Origins, Said
-from tests.support.processes import running_proxy
+from tests.support.processes import PROXY, running_proxy
 from tests.support.wire import Answer, Head, read_content, read_head, whole, written
 
 PATIENCE = 30.0
@@ -184,15 +184,16 @@ class _Connection(StreamRequestHandler):
 
 
 @contextmanager
-def running(played: Sequence[Case]) -> Iterator[Stand]:
-    """Serve the cases with `ifmatch run`, before origin servers that listen in this process."""
+def running(played: Sequence[Case], program: Sequence[str] = PROXY) -> Iterator[Stand]:
+    """Serve the cases with the command `run` of a program, before origin servers that listen in this process."""
     origins = Origins(played)
     with _Server(origins) as server:
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         try:
             host, port = server.server_address[:2]
-            with running_proxy(config=configuration(played, f"http://{host!s}:{port}"), admin=None) as proxy:
+            config = configuration(played, f"http://{host!s}:{port}")
+            with running_proxy(config=config, program=program) as proxy:
                 yield Stand(proxy.url.removeprefix("http://"), origins)
         finally:
             server.shutdown()
