@@ -73,9 +73,7 @@ class Origin:
         log, self.log = self.log, []
         held = dict(self._holds)
         if target is not None:
-            earlier = held.get(target, Representation())
-            variants = tuple(one.model_copy(update={"content": "earlier"}) for one in earlier.variants)
-            self._holds[target] = earlier.model_copy(update={"content": "earlier", "variants": variants})
+            self._holds[target] = _written(held.get(target, Representation()), "earlier", None)
         try:
             yield
         finally:
@@ -125,14 +123,18 @@ class Origin:
             return Said(404)
         text = request.content.decode()
         stored = text.upper() if self._shouting else text
-        before = held or Representation()
-        self._holds[path] = before.model_copy(
-            update={"content": stored, "type": request.get("content-type") or before.type}
-        )
+        self._holds[path] = _written(held or Representation(), stored, request.get("content-type"))
         return Said(201 if held is None else 204)
 
     def _lines(self, fields: Lines) -> tuple[tuple[str, str], ...]:
         return tuple((name, value.replace("{here}", self.here)) for name, value in lines(fields))
+
+
+def _written(before: Representation, content: str, media_type: str | None) -> Representation:
+    """Return what was there with other content, in every variant."""
+    variants = tuple(variant.model_copy(update={"content": content}) for variant in before.variants)
+    written = {"content": content, "type": media_type or before.type, "variants": variants}
+    return before.model_copy(update=written)
 
 
 def _part(whole: Said, asked: str) -> Said:
