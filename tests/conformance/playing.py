@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from proxy.core import entity_tag
+from proxy.core.cors import SHARING_FIELDS
 from proxy.core.preconditions import CONDITIONAL_FIELDS
 from proxy.core.presenting import NOT_MODIFIED_FIELDS
 from tests.conformance.case import SAFE, Case, Expected, Request, Seen, Step
@@ -70,6 +71,8 @@ def _filled(expected: Expected, placeholders: Placeholders, *, later: bool) -> E
         seen = getattr(expected, part)
         if isinstance(seen, Seen):
             filled[part] = seen.model_copy(update={"fields": placeholders.filled(seen.fields, later=later)})
+    if expected.content is not None:
+        filled["content"] = placeholders.fill(expected.content, later=later)
     filled["problem"] = {
         name: placeholders.fill(value, later=later) if isinstance(value, str) else value
         for name, value in expected.problem.items()
@@ -134,7 +137,7 @@ def unlawful(heard: Heard, seen: Sequence[Received]) -> Iterator[str]:
 
 
 def _beyond_304(heard: Heard) -> Iterator[str]:
-    extra = {name.lower() for name, _ in heard.lines} - NOT_MODIFIED_FIELDS - BESIDES - {"age"}
+    extra = {name.lower() for name, _ in heard.lines} - NOT_MODIFIED_FIELDS - SHARING_FIELDS - BESIDES - {"age"}
     if extra or heard.content:
         yield f"a 304 with {sorted(extra)} and content {heard.content!r}"
 

@@ -20,9 +20,9 @@ from proxy.adapters.memory import MemoryLock, MemoryState
 from proxy.config import load
 from proxy.core.address import TcpAddress
 from proxy.core.fields import Fields
+from proxy.core.matching import Routes
 from proxy.core.message import Request
 from proxy.core.minting import Minter
-from proxy.core.route import Routes
 from proxy.errors import Unanswered
 from proxy.gateway import Gateway
 from proxy.ports import Budget, Content, InterimListener, LastCheck, Purpose
