@@ -127,8 +127,10 @@ def in_process(played: Sequence[Case]) -> Iterator[Stand]:
         starting = asyncio.run_coroutine_threadsafe(server.start(TcpAddress("127.0.0.1", 0)), loop)
         address = starting.result(PATIENCE)
         assert isinstance(address, TcpAddress)
-        yield Stand(f"{address.host}:{address.port}", origins)
-        asyncio.run_coroutine_threadsafe(server.drain(PATIENCE), loop).result(2 * PATIENCE)
+        try:
+            yield Stand(f"{address.host}:{address.port}", origins)
+        finally:
+            asyncio.run_coroutine_threadsafe(server.drain(PATIENCE), loop).result(2 * PATIENCE)
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
