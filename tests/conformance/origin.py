@@ -94,8 +94,7 @@ class Origin:
     def _scripted(self, answer: Answer) -> Said:
         self.change(answer.then)
         typed = () if answer.type is None or not answer.content else (("Content-Type", answer.type),)
-        content = answer.content.replace("{here}", self.here).encode()
-        return Said(answer.status, (*typed, *self._lines(answer.fields)), content, answer.failure)
+        return Said(answer.status, (*typed, *self._lines(answer.fields)), self._content(answer.content), answer.failure)
 
     def _read(self, request: Received) -> Said:
         held = self._holds.get(request.target) or self._holds.get(urlsplit(request.target).path)
@@ -103,7 +102,7 @@ class Origin:
             return Said(404, (("Content-Type", "text/plain"),), b"nothing here")
         typed = () if held.type is None else (("Content-Type", held.type),)
         if held.by is None:
-            said = Said(200, (*typed, *self._lines(held.fields)), held.content.encode())
+            said = Said(200, (*typed, *self._lines(held.fields)), self._content(held.content))
             return _part(said, request.get("range") or "") if held.ranges else said
         asked = request.get(held.by) or ""
         shown = next((variant for variant in held.variants if variant.value in asked), held.variants[0])
@@ -111,7 +110,7 @@ class Origin:
         named = {name.lower() for name, _ in own}
         lines = (*typed, ("Vary", held.by), *self._lines(held.fields))
         kept = [line for line in lines if line[0].lower() not in named or line[0] == "Vary"]
-        return Said(200, (*kept, *own), shown.content.encode())
+        return Said(200, (*kept, *own), self._content(shown.content))
 
     def _write(self, request: Received) -> Said:
         path = urlsplit(request.target).path
@@ -125,6 +124,9 @@ class Origin:
         stored = text.upper() if self._shouting else text
         self._holds[path] = _written(held or Representation(), stored, request.get("content-type"))
         return Said(201 if held is None else 204)
+
+    def _content(self, text: str) -> bytes:
+        return text.replace("{here}", self.here).encode()
 
     def _lines(self, fields: Lines) -> tuple[tuple[str, str], ...]:
         return tuple((name, value.replace("{here}", self.here)) for name, value in lines(fields))

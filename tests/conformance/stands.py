@@ -5,6 +5,7 @@ case asks or expects.
 """
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from typing import Any
 import yaml
 
 from proxy.adapters.memory import MemoryLock, MemoryState
-from proxy.config import load
+from proxy.config import ConfigurationError, Settings, load
 from proxy.core.address import TcpAddress
 from proxy.core.fields import Fields
 from proxy.core.matching import Routes
@@ -29,6 +30,7 @@ from proxy.ports import Budget, Content, InterimListener, LastCheck, Purpose
 from proxy.server import Server
 from tests.conformance.case import Case
 from tests.conformance.origin import Origins, Said
+from tests.conformance.reading import BadFile
 from tests.support.processes import PROXY, running_proxy
 from tests.support.wire import Answer, Head, read_content, read_head, whole, written
 
@@ -48,6 +50,21 @@ def configuration(played: Sequence[Case], upstream: str) -> str:
     """Return a configuration file with the routes of all cases; what none of them names is relayed."""
     routes = [route for case in played for route in case.routes()]
     return yaml.safe_dump({"upstream": upstream, "routes": _listed(routes)}, sort_keys=False)
+
+
+def settings(played: Sequence[Case]) -> Settings:
+    """Return what the configuration comes to. Raised when a case has a route with a mistake: `BadFile`, naming it."""
+    with TemporaryDirectory(prefix="ifmatch-") as folder:
+        path = Path(folder, "ifmatch.yaml")
+        path.write_text(configuration(played, "http://127.0.0.1:9000"), "utf-8")
+        try:
+            return load(str(path), flags={}, environ={})
+        except ConfigurationError as failure:
+            owners = [case.id for case in played for _ in case.routes()]
+            told = (
+                re.sub(r"^.*?routes\[(\d+)\]", lambda found: owners[int(found[1])], line) for line in failure.problems
+            )
+            raise BadFile("\n".join(told)) from failure
 
 
 def _listed(value: Any) -> Any:
@@ -123,7 +140,7 @@ def in_process(played: Sequence[Case]) -> Iterator[Stand]:
     thread = Thread(target=loop.run_forever)
     thread.start()
     try:
-        server = Server(_gateway(_routes(played), origins))
+        server = Server(_gateway(settings(played).routes, origins))
         starting = asyncio.run_coroutine_threadsafe(server.start(TcpAddress("127.0.0.1", 0)), loop)
         address = starting.result(PATIENCE)
         assert isinstance(address, TcpAddress)
@@ -135,13 +152,6 @@ def in_process(played: Sequence[Case]) -> Iterator[Stand]:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
-
-
-def _routes(played: Sequence[Case]) -> Routes:
-    with TemporaryDirectory(prefix="ifmatch-") as folder:
-        path = Path(folder, "ifmatch.yaml")
-        path.write_text(configuration(played, "http://127.0.0.1:9000"), "utf-8")
-        return load(str(path), flags={}, environ={}).routes
 
 
 def _gateway(routes: Routes, origins: Origins) -> Gateway:
@@ -189,6 +199,7 @@ class _Connection(StreamRequestHandler):
 def running(played: Sequence[Case], program: Sequence[str] = PROXY) -> Iterator[Stand]:
     """Serve the cases with the command `run` of a program, before origin servers that listen in this process."""
     origins = Origins(played)
+    settings(played)  # the command would say which route is wrong, and not whose it is
     with _Server(origins) as server:
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()

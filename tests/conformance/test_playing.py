@@ -206,7 +206,7 @@ TAKEN_OUT: list[tuple[str, Any, str, Any]] = [
     ("precedence", preconditions, "_demanded", lambda _, conditions, __: replace(conditions, if_none_match=None)),
     ("if-match-applied", declining, "_is_done", _idle),
     ("prefer-representation", selecting, "prefers_representation", lambda _: False),
-    ("variants", selecting, "on_behalf", _same),
+    ("variants", selecting, "of_variant", _same),
     ("tolerated", entity_tag, "_without_suffix", lambda _: ()),
     ("tag-of-created", Creating, "tag_of_created", _idle),
     ("forgets-location", Creating, "forget_named", _idle),
