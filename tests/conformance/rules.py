@@ -37,7 +37,7 @@ word, *defined* what it says without one, *ours* what it leaves to us.
 {done} rules are done, {undone} are not, and {foreign} are not for a gateway to keep.
 """
 
-_COLUMNS = ("section", "level", "rule", "kept in", "seen by", "state")
+_COLUMNS = ("section", "name", "level", "rule", "kept in", "seen by", "state")
 
 
 class Rule(Entry):
@@ -134,7 +134,7 @@ def _cells(rule: Rule, played: Sequence[Case]) -> tuple[str, ...]:
     seen = [f"`{name}`" for name in seen_by(rule, played)]
     made = [f"what is seen of {', '.join(rule.of)}"] if rule.of else []
     kept = ", ".join(f"`{path}`" for path in rule.kept)
-    return (section, rule.level, rule.rule, kept, ", ".join([*seen, *made]), rule.state)
+    return (section, rule.id, rule.level, rule.rule, kept, ", ".join([*seen, *made]), rule.state)
 
 
 def _files(played: Sequence[Case]) -> Iterator[str]:
