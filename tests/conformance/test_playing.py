@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from proxy.adapters.memory import MemoryState
-from proxy.core import entity_tag, minting, preconditions, presenting, ranges, selecting
+from proxy.core import coding, entity_tag, preconditions, presenting, ranges, selecting
 from proxy.core.entity_tag import EntityTag
 from proxy.core.message import Response
 from proxy.core.presenting import Statement
@@ -213,7 +213,7 @@ TAKEN_OUT: list[tuple[str, Any, str, Any]] = [
     ("views", Asking, "view", Asking.select),
     ("own-credentials", selecting, "NOT_SELECTING", selecting.NOT_SELECTING | {"authorization"}),
     ("partial-fields", presenting, "RANGE_UNAWARE", presenting.RANGE_UNAWARE | {"cache-control"}),
-    ("codings", minting, "_content_coding", lambda _: ""),
+    ("codings", coding, "codings", lambda _: ""),
 ]
 
 
