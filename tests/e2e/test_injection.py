@@ -11,7 +11,7 @@ from tests.support.clients import Client
 from tests.support.processes import OriginHandle, running_origin, running_proxy
 from tests.support.transcripts import blocks
 
-(EXAMPLE,) = [block for block in blocks(ROOT / "docs/configuration.md", "yaml") if "inject:" in block]
+EXAMPLE = next(block for block in blocks(ROOT / "docs/configuration.md", "yaml") if "inject:" in block)
 (SHOWN,) = [block for block in blocks(ROOT / "docs/configuration.md", "json") if "_etag" in block]
 """What the documentation shows: routes, and what a client sees."""
 

@@ -26,7 +26,7 @@ def test_names_are_digests(resource: str) -> None:
     lock, fence, epoch, *others = astuple(NAMING.of(resource))
     bucket = r"ifm:\{b\d{4}\}"
     assert re.fullmatch(rf"{bucket}:L:[0-9a-f]{{32}}", lock)
-    assert {re.sub(":[LSQNW]:", ":", name) for name in (lock, *others)} == {lock.replace(":L:", ":")}
+    assert {re.sub(":[LSQNCW]:", ":", name) for name in (lock, *others)} == {lock.replace(":L:", ":")}
     assert re.fullmatch(rf"{bucket}:F", fence)
     assert re.fullmatch(rf"{bucket}:E", epoch)
 
@@ -47,6 +47,7 @@ def test_names_stay_as_they_are() -> None:
         "ifm:{b0424}:S:0da8ff66a5b33ab61643913e4712e2a9",
         "ifm:{b0424}:Q:0da8ff66a5b33ab61643913e4712e2a9",
         "ifm:{b0424}:N:0da8ff66a5b33ab61643913e4712e2a9",
+        "ifm:{b0424}:C:0da8ff66a5b33ab61643913e4712e2a9",
         "ifm:{b0424}:W:0da8ff66a5b33ab61643913e4712e2a9",
     )
 
