@@ -48,7 +48,8 @@ def _compiled(text: str) -> jsonpath.JSONPath | jsonpath.CompoundJSONPath:
     try:
         return _ENVIRONMENT.compile(text)
     except (jsonpath.JSONPathError, RecursionError) as fault:
-        raise ValueError(f"expected a JSONPath (RFC 9535) such as $.items[*]; {_what(fault)}") from None
+        what = _what(fault) if text.startswith("$") else "it begins with $, which stands for the whole content"
+        raise ValueError(f"expected a JSONPath (RFC 9535) such as $.items[*]; {what}") from None
 
 
 def _what(fault: Exception) -> str:

@@ -17,10 +17,10 @@ from proxy.config.route_model import (
     SelectSection,
     TimeoutsSection,
 )
-from proxy.config.route_scalars import AcceptTags, FenceField, Methods, Name, PathTemplate, Trust
+from proxy.config.route_scalars import FenceField, Methods, Name, PathTemplate, Trust
 from proxy.config.scalars import Admin, Duration, File, Listen, Peer, Store, Upstream
 from proxy.config.section import Section, key, required
-from proxy.config.structures import Cors
+from proxy.config.structures import AcceptTags, Cors
 
 
 class TlsSection(Section):

@@ -6,14 +6,13 @@ What lives here: one annotated type a notation. What must not: keys, defaults, a
 from re import compile as regex
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
+from pydantic import AfterValidator, Field
 
 from proxy.config import units
 from proxy.config.json_path import JsonPath
 from proxy.config.notation import quantity_of, shown_as, text_of
 from proxy.core.admission import acted_on
 from proxy.core.canonical import CanonicalJson
-from proxy.core.entity_tag import STRICT, TOLERANT, Tolerated
 from proxy.core.forwarding import FENCING_TOKEN, TARGET_OVERRIDES, is_token, read_as
 from proxy.core.media_type import acceptable
 from proxy.core.selecting import NOT_SELECTING
@@ -29,7 +28,8 @@ RESERVED_NAMES: Final = frozenset({"unmatched"})
 
 _METHOD: Final = regex(r"[A-Z][A-Z0-9_-]*")
 _NAME: Final = regex(r"[!-~]+(?: [!-~]+)*")
-_TAG_FORMS: Final = tuple(form.value for form in Tolerated)
+_TAG_SOURCE: Final = f"expected {CONTENT}, a JSON Pointer such as /version, or a field such as Last-Modified"
+_AMBIGUOUS: Final = regex(r"[a-z0-9_]+")  # as members are called, and nobody writes a field
 _UNSERVED: Final = frozenset({"CONNECT", "TRACE"})
 
 
@@ -70,22 +70,16 @@ def _pointer(text: str) -> str:
     return text
 
 
-def _tag_forms(value: object) -> frozenset[Tolerated]:
-    """Return what is tolerated: by a word for none or all of it, or by the name of each."""
-    named = {"strict": STRICT, "tolerant": TOLERANT}.get(value) if isinstance(value, str) else None
-    listed = set(value) if isinstance(value, tuple) and all(isinstance(each, str) for each in value) else None
-    if named is None and (listed is None or not listed <= set(_TAG_FORMS)):
-        raise ValueError(f"expected 'strict', 'tolerant', or a list of some of {', '.join(_TAG_FORMS)}")
-    return frozenset(map(Tolerated, listed or ())) if named is None else named
-
-
 def _source(text: str) -> Version | None:
     if text == CONTENT:
         return None
     if text.startswith("/"):
         return _member(text)
     if not is_token(text):
-        raise ValueError(f"expected {CONTENT}, a JSON Pointer such as /version, or a field such as Last-Modified")
+        raise ValueError(_TAG_SOURCE)
+    if _AMBIGUOUS.fullmatch(text):
+        advice = f"a member of the content is written /{text}, a field {text.capitalize()}"
+        raise ValueError(f"{_TAG_SOURCE}; {advice}")
     return FieldVersion(text)
 
 
@@ -173,18 +167,6 @@ MemberName = Annotated[
     str,
     text_of("the name of a member such as _etag", _member_name),
     shown_as("member name", "_etag", ".+"),
-]
-AcceptTags = Annotated[
-    frozenset[Tolerated],
-    PlainValidator(_tag_forms),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "string", "enum": ["strict", "tolerant"]},
-                {"type": "array", "items": {"type": "string", "enum": list(_TAG_FORMS), "title": "form"}},
-            ]
-        }
-    ),
 ]
 TagSource = Annotated[
     Version | None,

@@ -28,6 +28,7 @@ _EXPECTED: Final = {
     "tuple_type": "expected a list",
     "string_type": "expected text",
     "int_type": "expected a whole number in plain digits",
+    "bool_type": "expected true or false",
     "greater_than_equal": "expected at least {ge}",
     "less_than_equal": "expected at most {le}",
     "literal_error": "expected {expected}",
@@ -100,13 +101,22 @@ def _advice(error: ErrorDetails, written: str | None) -> str:
     value, kind = error["input"], error["type"]
     if kind == "literal_error":
         return _choice(value, str(error["ctx"]["expected"]), written)
-    if kind in {"string_type", TEXT_EXPECTED} and _bare(value) and error["loc"][0] not in SECRETS:
-        return f"; to mean the text, write {quoted(written or str(value))} in quotes"
     if kind in {"string_type", TEXT_EXPECTED} and _bare(value):
-        return "; to mean the text, put it in quotes"
+        what = "put it" if error["loc"][0] in SECRETS else f"write {quoted(written or str(value))}"
+        return f"; to mean the text, {what} in quotes"
     if kind == "int_type" and isinstance(value, str) and _PLAIN_NUMBER.fullmatch(value) and not refers(written or ""):
         return f"; write {value} without quotes"
+    if kind == "bool_type":
+        return _truth(value)
+    if kind == "tuple_type" and isinstance(value, str) and not refers(written or ""):
+        return f"; write [{quoted(value)}]"
     return ""
+
+
+def _truth(value: object) -> str:
+    if isinstance(value, Misread) and isinstance(value.value, bool):
+        return f"; write {_kind(value.value)}"
+    return f"; write {value} without quotes" if value in {"true", "false"} else ""
 
 
 def _choice(value: object, expected: str, written: str | None) -> str:

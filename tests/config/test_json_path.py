@@ -31,15 +31,16 @@ def test_a_path_leads_to_places(text: str, places: list[Location]) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("items", "at character 1: "),
+        ("items", "it begins with $, which stands for the whole content"),
+        ("/items", "it begins with $"),
         ("$.a[", "unexpected end of query"),
         ("$.a[?foo(@)]", "at character 6: function 'foo' is not defined"),
         ("$.a ", "trailing whitespace"),
         ("$.a|$.b", "at character 4: "),
-        ("^.a", "at character 1: "),
+        ("^.a", "it begins with $"),
         ("$.~", "at character 3: "),
         ("$[" * 5000, "maximum recursion depth exceeded"),
-        ("", "found 'TOKEN_EOF'"),
+        ("", "it begins with $"),
     ],
 )
 def test_a_path_that_cannot_be_read_says_where(text: str, said: str) -> None:

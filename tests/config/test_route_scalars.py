@@ -7,7 +7,6 @@ from pydantic import TypeAdapter, ValidationError
 
 from proxy.config.json_path import JsonPath
 from proxy.config.route_scalars import (
-    AcceptTags,
     ItemPath,
     MediaType,
     MemberName,
@@ -15,7 +14,6 @@ from proxy.config.route_scalars import (
     SelfReference,
     TagSource,
 )
-from proxy.core.entity_tag import STRICT, TOLERANT, Tolerated
 from proxy.core.self_link import SelfLink
 from proxy.core.version import FieldVersion, MemberVersion
 
@@ -28,13 +26,11 @@ def read(kind: Any, value: object) -> object:
 @pytest.mark.parametrize(
     ("kind", "value", "meant"),
     [
-        (AcceptTags, "strict", STRICT),
-        (AcceptTags, "tolerant", TOLERANT),
-        (AcceptTags, (), STRICT),
-        (AcceptTags, ("weak", "unquoted"), frozenset({Tolerated.WEAK, Tolerated.UNQUOTED})),
         (TagSource, "content", None),
         (TagSource, "/meta/version", MemberVersion("/meta/version")),
         (TagSource, "Last-Modified", FieldVersion("Last-Modified")),
+        (TagSource, "last-modified", FieldVersion("last-modified")),
+        (TagSource, "Version", FieldVersion("Version")),
         (MediaType, "application/hal+json;v=1", "application/hal+json;v=1"),
         (SelectingFields, ("X-Tenant",), ("x-tenant",)),
         (SelfReference, "/_links/*/a~1b", SelfLink.parse("/_links/*/a~1b")),
@@ -50,10 +46,6 @@ def test_what_is_written_means(kind: Any, value: object, meant: object) -> None:
 @pytest.mark.parametrize(
     ("kind", "value"),
     [
-        (AcceptTags, "lax"),
-        (AcceptTags, ("weak", "lax")),
-        (AcceptTags, (1,)),
-        (AcceptTags, None),
         (TagSource, "/"[:0]),
         (TagSource, "/a~2"),
         (TagSource, "/*"),
@@ -74,3 +66,12 @@ def test_what_means_nothing_is_refused(kind: Any, value: object) -> None:
     """A value that cannot be meant is an error when it is loaded."""
     with pytest.raises(ValidationError):
         read(kind, value)
+
+
+@pytest.mark.parametrize("word", ["version", "row_version", "contents"])
+def test_a_member_that_looks_like_a_field_is_asked_for(word: str) -> None:
+    """Who forgets the slash would get tags of a field that is never there, so of the content, and not be told."""
+    with pytest.raises(
+        ValidationError, match=f"a member of the content is written /{word}, a field {word.capitalize()}"
+    ):
+        read(TagSource, word)

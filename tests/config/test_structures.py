@@ -1,13 +1,16 @@
-"""Values that have parts of their own: bodies of refusals, lists of origins."""
+"""Values that have parts of their own: bodies of refusals, lists of origins, spellings of tags."""
 
 import json
 
 import pytest
+from pydantic import TypeAdapter
 
 from proxy.config.environment import substitute
 from proxy.config.mistakes import written_path
+from proxy.config.structures import AcceptTags
 from proxy.config.validation import validate
 from proxy.config.yaml_source import parse
+from proxy.core.entity_tag import STRICT, TOLERANT, Tolerated
 
 HEAD = "upstream: http://o\nroutes:\n  - path: /a\n"
 
@@ -158,14 +161,19 @@ EXPECTED = 'expected auto, "off" or a list of origins such as ["https://app.exam
             [
                 (
                     "4:11: cors: found false, which is how YAML reads a bare off; "
-                    'expected auto, "off" or a list of origins; to mean the text, write "off" in quotes'
+                    f'{EXPECTED}; to mean the text, write "off" in quotes'
                 )
             ],
         ),
         ("atuo", [f'4:11: cors: found "atuo"; {EXPECTED}']),
-        ("https://app.example", [f'4:11: cors: found "https://app.example"; {EXPECTED}']),
+        (
+            "https://app.example",
+            [f'4:11: cors: found "https://app.example"; {EXPECTED}; write ["https://app.example"]'],
+        ),
+        ('"*"', [f'4:11: cors: found "*"; {EXPECTED}; write ["*"]']),
+        ("true", [f"4:11: cors: found true; {EXPECTED}"]),
         ("[]", [f"4:11: cors: found a list; {EXPECTED}"]),
-        ("{}", ['4:11: cors: found a mapping; expected auto, "off" or a list of origins']),
+        ("{}", [f"4:11: cors: found a mapping; {EXPECTED}"]),
         (
             '["https://a.example/", null, "null", "*"]',
             [
@@ -183,3 +191,46 @@ EXPECTED = 'expected auto, "off" or a list of origins such as ["https://app.exam
 def test_a_mistake_in_a_list_of_origins_stands_where_it_is(value: str, mistakes: list[str]) -> None:
     """Each origin by itself; a single one is asked to be a list."""
     assert said(f"cors: {value}") == mistakes
+
+
+FORMS = "'strict', 'tolerant', or a list of some of unquoted, weak, coding-suffix"
+
+
+@pytest.mark.parametrize(
+    ("value", "mistakes"),
+    [
+        ("strict", []),
+        ("tolerant", []),
+        ("[]", []),
+        ("[unquoted, weak, coding-suffix]", []),
+        ("tolerent", [f'4:18: accept_tags: found "tolerent"; expected {FORMS}; did you mean tolerant?']),
+        ("weak", [f'4:18: accept_tags: found "weak"; expected {FORMS}; write [weak]']),
+        ("{weak: true}", [f"4:18: accept_tags: found a mapping; expected {FORMS}"]),
+        ("", [f"4:17: accept_tags: found nothing; expected {FORMS}"]),
+        (
+            "[weak, waek, tolerant, 1]",
+            [
+                ('4:25: accept_tags[1]: found "waek"; expected unquoted, weak or coding-suffix; did you mean weak?'),
+                ('4:31: accept_tags[2]: found "tolerant"; this stands for a whole list; write accept_tags: tolerant'),
+                "4:41: accept_tags[3]: found the number 1; expected unquoted, weak or coding-suffix",
+            ],
+        ),
+    ],
+)
+def test_a_spelling_of_tags_is_told_by_its_place(value: str, mistakes: list[str]) -> None:
+    """What is wrong in the list is told where it stands, with what was probably meant."""
+    assert said(f"accept_tags: {value}") == mistakes
+
+
+@pytest.mark.parametrize(
+    ("value", "meant"),
+    [
+        ("strict", STRICT),
+        ("tolerant", TOLERANT),
+        ((), STRICT),
+        (("weak", "unquoted"), frozenset({Tolerated.WEAK, Tolerated.UNQUOTED})),
+    ],
+)
+def test_spellings_of_tags_mean(value: object, meant: frozenset[Tolerated]) -> None:
+    """A word stands for none or all of them."""
+    assert TypeAdapter(AcceptTags).validate_python(value) == meant
