@@ -9,15 +9,13 @@ from typing import TextIO
 from urllib.parse import urlsplit
 
 from proxy import __version__
+from proxy.cli.explaining import explained
 from proxy.config import ConfigurationError, Settings, load
 from proxy.config.schema import schema as schema_document
 from proxy.core.admission import admit
 from proxy.core.fields import Fields
-from proxy.core.matching import Match
 from proxy.core.message import Request
-from proxy.core.route import Guard
 from proxy.errors import Failure
-from proxy.gateway import Kind, Plan
 from proxy.gateway.reading import plan
 
 _NOBODY = Fields([("Host", "explain.invalid")])
@@ -56,7 +54,7 @@ def explain(config: str, method: str, url: str, out: TextIO) -> int:
     except Failure as failure:
         print(f"refused     {failure.detail}", file=out)
         return 1
-    for name, text in _explanation(planned):
+    for name, text in explained(method, planned):
         print(f"{name:<11} {text}", file=out)
     return 0
 
@@ -81,40 +79,3 @@ def target_of(url: str) -> str:
         rest = url.split(parts.netloc, 1)[1]
         url = rest if rest.startswith("/") else f"/{rest}"
     return url.encode().decode("latin-1")
-
-
-def _explanation(planned: Plan) -> list[tuple[str, str]]:
-    match = planned.match
-    if match is None:
-        return [("route", "none"), ("done", _DONE[planned.kind])]
-    lines = [("route", match.route.name), ("done", _DONE[planned.kind])]
-    if match.route.guard is Guard.OFF or planned.kind is Kind.RELAY:
-        return lines
-    lines += [("tag key", match.tag_key), ("asks", f"GET {match.state_target.raw}")]
-    return lines + (_of_write(match) if planned.kind is Kind.GUARD else [])
-
-
-_DONE = {
-    Kind.RELAY: "relayed, streamed, untouched",
-    Kind.OBSERVE: "answered from a selection, with a tag",
-    Kind.GUARD: "forwarded only if its preconditions hold, under the lock",
-    Kind.REPORT: "forwarded whatever its preconditions come to, and what that is, is reported",
-    Kind.REJECT: "refused with 404",
-}
-
-
-def _of_write(match: Match) -> list[tuple[str, str]]:
-    route = match.route
-    refused = f"(else {route.missing_status})"
-    required = {
-        "none": "nothing",
-        "existing": f"If-Match, where a representation exists {refused}",
-        "always": f"If-Match {refused}",
-    }
-    return [
-        ("lock", match.lock_key),
-        ("requires", required[route.policy.require.value]),
-        ("says after", f"the new tag: {route.etag_on_write.value}"),
-        ("waits", f"{route.lock.wait:g} s for the lock, {route.timeouts.perform:g} s for the answer"),
-        ("holds", f"{route.lock.write:g} s at most, if the answer never comes"),
-    ]

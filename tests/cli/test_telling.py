@@ -72,31 +72,6 @@ def test_a_file_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert "none.yaml" in line
 
 
-def explained(config: str, method: str, url: str) -> dict[str, str]:
-    """Return what `explain` says, by its first words."""
-    out = io.StringIO()
-    explain(config, method, url, out)
-    return {line[:11].strip(): line[12:] for line in out.getvalue().splitlines()}
-
-
-@pytest.mark.parametrize(
-    ("method", "url", "route", "says"),
-    [
-        ("GET", "/wiki/a?x=1", "/wiki/{id}", {"tag key": "/wiki/a", "asks": "GET /wiki/a?x=1"}),
-        ("PUT", "http://example.org/wiki/a", "/wiki/{id}", {"lock": "/wiki/a"}),
-        ("PUT", "/WIKI/%61/", "/wiki/{id}", {"lock": "/wiki/a"}),
-        ("DELETE", "/orders/7/cancel", "/orders/{id}/cancel", {"asks": "GET /orders/7", "lock": "/orders/7"}),
-        ("PUT", "/free/x", "/free/{rest...}", {"done": "relayed, streamed, untouched"}),
-        ("PUT", "/other", "none", {"done": "refused with 404"}),
-    ],
-)
-def test_explain_names_route_key_and_lock(config: str, method: str, url: str, route: str, says: dict[str, str]) -> None:
-    """What is said is what would be done, by the same code."""
-    explanation = explained(config, method, url)
-    assert explanation["route"] == route
-    assert explanation.items() >= says.items()
-
-
 @pytest.mark.parametrize(("method", "url"), [("TRACE", "/wiki/a"), ("GET", "/wiki/../a"), ("put", "/wiki/a")])
 def test_explain_says_what_would_be_refused(config: str, method: str, url: str) -> None:
     """Exit 1, and the sentence that the client would read."""
@@ -117,10 +92,3 @@ def test_the_version_names_what_it_stands_on() -> None:
     out = io.StringIO()
     assert version(out) == 0
     assert out.getvalue().startswith(f"ifmatch {__version__} (Python 3.")
-
-
-def test_explain_says_what_is_only_reported(tmp_path: Path) -> None:
-    """A route that reports forwards everything, and says so here."""
-    config = tmp_path / "ifmatch.yaml"
-    config.write_text("upstream: http://127.0.0.1:9000\nroutes:\n  - path: /wiki/{id}\n    guard: report\n")
-    assert explained(str(config), "PUT", "/wiki/1")["done"].startswith("forwarded whatever its preconditions come to")
