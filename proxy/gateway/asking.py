@@ -99,7 +99,7 @@ class Asking:
         with journal.step(step):
             writes = await self._state.writes(match.lock_key) if match.reading.rules.aba is Aba.DETECT else None
             began = self._state.now()
-            selected, rest = await self._ask(sent, match, journal)
+            selected, rest = await self._ask(sent, match, journal, step)
         validator = None
         if isinstance(selected, Representation):
             injected = injecting.injected(request, match, selected.response, self._routes, self._minter)
@@ -117,7 +117,7 @@ class Asking:
         await whole.aclose()
         asked = _asked(request, match, match.target, revalidate=whole.revalidated)
         with journal.step(Step.SELECT):
-            selected, rest = await self._ask(asked, match, journal)
+            selected, rest = await self._ask(asked, match, journal, Step.SELECT)
         validator = None
         if whole.validator is not None and isinstance(selected, Representation):
             injected = injecting.injected(request, match, selected.response, self._routes, self._minter)
@@ -161,12 +161,13 @@ class Asking:
             verdict, reason=Reason.ANOTHER_RESOURCE if Provenance.ELSEWHERE in found else Reason.NEVER_MINTED
         )
 
-    async def _ask(self, sent: Request, match: Match, journal: Journal) -> tuple[Selected, Reply | None]:
+    async def _ask(self, sent: Request, match: Match, journal: Journal, step: Step) -> tuple[Selected, Reply | None]:
         """Send a selection and read the content where its head promises a representation."""
         timeouts = match.route.timeouts
         budget = Budget(timeouts.connect, timeouts.select)
         reply = await self._upstream.send(sent, None, purpose=Purpose.SELECT, budget=budget)
-        journal.note(upstream_status=reply.status)
+        if step is not Step.SETTLE:  # the write was answered already, and that is what is told
+            journal.note(upstream_status=reply.status)
         journal.heard(cors.said(reply.fields))
         try:
             return await _read(reply, match)

@@ -35,7 +35,7 @@ from proxy.errors import (
     Unanswered,
     Unverifiable,
 )
-from proxy.gateway import Answer, Gateway
+from proxy.gateway import Answer, Gateway, Kind
 from proxy.ports import LeaseTerms, Purpose, Remembered
 from tests.support.memories import ClockedState, ForgedState, WatchedLock
 from tests.support.scripted import TEXT, Canned, Rig, answering, request
@@ -563,6 +563,22 @@ async def test_the_answer_of_a_gateway_that_lost_the_write(status: int, kept_out
     if kept_out:
         with pytest.raises(ResourceBusy):
             await rig.write("PUT", ("If-Match", rig.tag(OLD)))
+
+
+@pytest.mark.parametrize("method", ["PUT", "POST"])
+async def test_the_log_has_the_answer_to_the_write(method: str) -> None:
+    """Whatever is asked for the tag in the answer, upstream_status is that of the write."""
+    created = Canned(201, b"", (("Location", "/wiki/2"),))
+    rig = Rig(answering(Canned(200, OLD), created), replace(WIKI, etag_on_write=TagOnWrite.ALWAYS))
+    journal, asked = Noting(), request(method, "/wiki/1")
+    planned = rig.gateway.identify(asked)
+    if planned.kind is Kind.GUARD:
+        answer = await rig.gateway.guard(asked, Text(b"new"), planned, journal)
+    else:
+        answer = await rig.gateway.relay(asked, Text(b"new"), planned, journal)
+    assert answer.response is not None
+    assert "etag" in answer.response.fields
+    assert journal.facts["upstream_status"] == 201
 
 
 async def test_what_a_cache_said_refuses_nobody() -> None:
