@@ -80,6 +80,11 @@ def prefers_representation(request: Request) -> bool:
     return any(_unquoted(each.partition(";")[0]) == "return=representation" for each in preferences)
 
 
+def without_tags(request: Request) -> Request:
+    """Return a request as if it named no tags in its preconditions."""
+    return request.with_fields(request.fields.without(["if-match", "if-none-match"]))
+
+
 def fenced(request: Request, fence_field: str | None, fence: int) -> Request:
     """Return the request with the fence of the lease under which it is made, where the route names a field for it."""
     return request if fence_field is None else request.with_fields(request.fields.replacing(fence_field, str(fence)))

@@ -17,7 +17,7 @@ from proxy.core.representation import Opacity, Opaque, Representation, Selected
 from proxy.core.route import Guard, Route, UnconditionalPost, Unmatched
 from proxy.core.tag_rules import Aba
 from proxy.core.verdict import NotModified, Perform, PreconditionFailed, Reason, Verdict
-from proxy.errors import Failure, StoreFailure, Unanswered
+from proxy.errors import Failure, MalformedPrecondition, StoreFailure, Unanswered
 from proxy.gateway.asking import remembered
 from proxy.gateway.creating import Creating, Creation
 from proxy.gateway.exchange import Answer, Kind, Plan, Selection, matched, unknown
@@ -85,7 +85,13 @@ class Reading(Creating):
     async def observe(self, request: Request, planned: Plan, journal: Journal) -> Answer:
         """Answer a GET or HEAD on a guarded resource from its current representation."""
         match = matched(planned)
-        conditions = self.conditions(request, match)
+        try:
+            conditions = self.conditions(request, match)
+        except MalformedPrecondition as failure:
+            if match.route.guard is not Guard.REPORT:
+                raise
+            answer = await self.observe(selecting.without_tags(request), planned, journal)
+            return replace(answer, would=failure)
         trusted = await self.presume(request, match, conditions, journal)
         if trusted is not None:
             return trusted

@@ -15,6 +15,7 @@ from proxy.core.selecting import (
     prefers_representation,
     selection,
     selector,
+    without_tags,
     write,
 )
 from proxy.core.target import parse
@@ -98,6 +99,12 @@ def test_a_write_is_forwarded_without_its_clients_fence(name: str) -> None:
     request = put(("X-A", "1"), (name, "9"), ("If-Match", '"a"'), (name.swapcase(), "8"))
     assert list(write(request, fence_field="Fencing-Token").fields) == [("X-A", "1")]
     assert write(request).fields.get("fencing-token") == "9, 8"
+
+
+def test_tags_alone_can_be_left_out() -> None:
+    """Dates and ranges stay as they were asked for."""
+    lines = [("If-Match", "x"), ("If-None-Match", "y"), ("If-Modified-Since", "z"), ("Range", "bytes=0-1")]
+    assert list(without_tags(put(*lines)).fields) == lines[2:]
 
 
 def test_a_selection_goes_without_its_clients_fence() -> None:

@@ -542,6 +542,19 @@ async def test_a_reader_is_refused_nothing_either() -> None:
     assert isinstance((await rig.get("/wiki/1", ("If-None-Match", rig.tag(CONTENT)))).verdict, NotModified)
 
 
+@pytest.mark.parametrize("name", ["If-Match", "If-None-Match"])
+async def test_a_reader_whose_tags_cannot_be_read_is_refused_nothing(name: str) -> None:
+    """What would be 400 is told; the representation is shown with its tag, in the part that was asked for."""
+    rig = Rig(answering(Canned(200, CONTENT)), REPORTING)
+    answer = await rig.get("/wiki/1", (name, "nonsense"), ("Range", "bytes=0-1"))
+    assert answer.response is not None
+    assert (answer.response.status, answer.response.content) == (206, CONTENT[:2])
+    assert answer.response.fields.get("etag") == rig.tag(CONTENT)
+    assert isinstance(answer.would, MalformedPrecondition)
+    with pytest.raises(MalformedPrecondition):
+        await Rig(answering(Canned(200, CONTENT))).get("/wiki/1", (name, "nonsense"))
+
+
 PREFLIGHT = (("Origin", "https://app.example"), ("Access-Control-Request-Method", "PUT"))
 
 
