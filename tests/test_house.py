@@ -111,6 +111,13 @@ def test_every_name_says_what_is_inside() -> None:
     assert [path for path, words in named.items() if words & EMPTY_NAMES] == []
 
 
+def test_the_core_has_a_map() -> None:
+    """Each room of the core stands once, under "The rooms" in its `__init__`, and no other does."""
+    _, _, rooms = (ROOT / "proxy/core/__init__.py").read_text().partition("\nThe rooms\n")
+    there = {path.stem for path in (ROOT / "proxy/core").glob("*.py")} - {"__init__"}
+    assert sorted(re.findall(r"`(\w+)`", rooms)) == sorted(there)
+
+
 def ignored_rules() -> list[str]:
     """Return the rules that pyproject.toml ignores, as often as they stand there."""
     lint = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["ruff"]["lint"]
