@@ -110,12 +110,12 @@ class Asking:
     async def view(self, request: Request, match: Match, journal: Journal) -> Selection:
         """Select a resource, and then the view of it that the target shows.
 
-        In this order: a view that is older than the state its tag names would let its reader overwrite what it never
-        saw; one that is newer has a tag that is current no more.
+        In this order, and past every cache: a view that is older than the state its tag names would let its reader
+        overwrite what it never saw; one that is newer has a tag that is current no more.
         """
         whole = await self.select(request, match, journal)
         await whole.aclose()
-        asked = _asked(request, match, match.target, revalidate=whole.revalidated)
+        asked = _asked(request, match, match.target, revalidate=True)
         with journal.step(Step.SELECT):
             selected, rest = await self._ask(asked, match, journal, Step.SELECT)
         validator = None

@@ -222,6 +222,15 @@ async def test_a_view_is_never_older_than_its_tag() -> None:
     assert isinstance((await rig.write("PUT", ("If-Match", tag_of(shown)))).verdict, PreconditionFailed)
 
 
+async def test_no_cache_answers_with_an_older_view() -> None:
+    """A cache on the way knows nothing of the whole: what it has of a view may be older than the tag would say."""
+    rig = Rig(Viewed(), VIEWS)
+    await rig.get(VIEW)
+    _, view = rig.upstream.selects()
+    assert view.request.target.query == "fields=name"
+    assert view.request.fields.get("cache-control") == "no-cache"
+
+
 async def test_a_view_of_what_shows_no_state_has_no_tag() -> None:
     """Neither where the whole cannot be had, nor where the view is no representation."""
 
