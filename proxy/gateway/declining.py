@@ -66,13 +66,17 @@ class Declining(Reading):
 
 
 async def _is_done(write: Write, verdict: Verdict, selection: Selection) -> bool:
-    """Tell whether the state is already what the write would make it (RFC 9110 §13.1.1), where the route asks that."""
-    if not write.match.route.already_applied or write.conditions.if_match is None:
+    """Tell whether the state is already what the write would make it (RFC 9110 §13.1.1), where the route asks that.
+
+    Where the state is that of another resource, nothing is known of the one that is written.
+    """
+    route = write.match.route
+    if not route.already_applied or route.state is not None or write.conditions.if_match is None:
         return False
     selected = selection.selected
     if write.request.method == "DELETE":
         return isinstance(selected, Absent) and verdict.reason is Reason.ABSENT
-    if write.request.method != "PUT" or not isinstance(selected, Representation) or write.match.route.state is not None:
+    if write.request.method != "PUT" or not isinstance(selected, Representation):
         return False
     stored = uninjecting.stored(selected.response, write.match.reading.inject)
     return verdict.reason is Reason.STALE and await _says_the_same(write, stored)

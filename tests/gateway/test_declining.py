@@ -161,6 +161,14 @@ async def test_a_delete_without_a_condition_is_the_origin_servers() -> None:
     assert answer.response.status == 404
 
 
+async def test_a_delete_that_another_resource_guards_is_the_origin_servers() -> None:
+    """That an order is gone says nothing of what hangs on it."""
+    rig = Rig(answering(Canned(404)), replace(APPLIED, state=Template.parse("/state/{id}")))
+    answer = await rig.write("DELETE", ("If-Match", '"gone"'))
+    assert answer.response is not None
+    assert answer.response.status == 404
+
+
 async def test_elsewhere_it_is_refused() -> None:
     """The route has to say so: two people who type the same are two people."""
     rig = Rig(answering(Canned(200, NEW)))
