@@ -27,7 +27,7 @@ $(ORIGINS): .ci/origins tests/origins/package.json tests/origins/package-lock.js
 	@touch $@
 
 help: ## List the targets
-	@awk -F ': .*## ' '/^[a-z-]+: .*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ': .*## ' '/^[a-z-]+: .*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(RUN) ## Show a lost update, and the same with ifmatch in front (ARGS="...")
 	@$(BIN)/python -m proxy demo $(ARGS)

@@ -11,6 +11,7 @@ from tests.support.transcripts import BLOCK, agrees, blocks, shell, turns
 
 DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+ANCHOR = re.compile(r"\]\((?!https?:)([^)#]*)#([^)]+)\)")
 LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
 NAMED = re.compile(r"`((?:proxy|tests|config|docs|bench)/[\w./-]+\.\w+)(?:::(\w+))?`")
 
@@ -60,6 +61,12 @@ def test_every_make_command_exists(document: Path) -> None:
             assert target in TARGETS
 
 
+def test_contributors_find_every_target() -> None:
+    """What `make` lists is in CONTRIBUTING.md, too."""
+    shown = "\n".join(blocks(ROOT / "CONTRIBUTING.md", "sh"))
+    assert TARGETS - {"help"} == set(re.findall(r"^make ([a-z-]+)", shown, re.MULTILINE))
+
+
 @by_name
 def test_every_file_that_is_named_exists(document: Path) -> None:
     """A link or a file name leads somewhere, and a test that is named is there."""
@@ -69,6 +76,20 @@ def test_every_file_that_is_named_exists(document: Path) -> None:
     for name, test in NAMED.findall(text):
         assert (ROOT / name).exists(), name
         assert not test or f"def {test}(" in (ROOT / name).read_text("utf-8"), f"{name}::{test}"
+
+
+@by_name
+def test_every_section_that_is_named_exists(document: Path) -> None:
+    """A link into a document leads to a heading in it."""
+    for name, anchor in ANCHOR.findall(document.read_text("utf-8")):
+        target = document.parent / name if name else document
+        assert anchor in anchors(target), f"{name}#{anchor}"
+
+
+def anchors(document: Path) -> set[str]:
+    """Return how the headings of a document are linked to: in lower case, blanks as dashes, without punctuation."""
+    headings = re.findall(r"^#+ (.+)$", document.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
 
 
 def test_the_invariants_name_their_tests() -> None:

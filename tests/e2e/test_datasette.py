@@ -95,12 +95,12 @@ def test_what_a_probe_proposes_makes_writes_succeed(
 
 
 def test_the_example_is_what_a_probe_proposes(datasette: Datasette, path: str) -> None:
-    """Its routes about a row are stable, and have the `etag` that is proposed for routes without one."""
+    """The route by which a row is read is stable, with the `etag` that is proposed where there is none."""
     code, said, proposed = probed(datasette, str(EXAMPLE), path)
     assert (code, proposed) == (0, ""), said
     sections = yaml.safe_load(EXAMPLE.read_text("utf-8"))["routes"]
-    about_rows = [section["etag"] for section in sections if "{row}" in section["path"]]
-    assert about_rows == [{"canonical": "json", "ignore": ["/query_ms"]}] * 3
+    about_rows = [section.get("etag") for section in sections if "{row}" in section["path"]]
+    assert about_rows == [None, None, {"canonical": "json", "ignore": ["/query_ms"]}]
 
 
 def test_the_page_of_a_row_has_no_stable_tag(datasette: Datasette, path: str) -> None:
