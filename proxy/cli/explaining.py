@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from dataclasses import fields
 from typing import Final
 
-from proxy.core import uninjecting
+from proxy.core import item_tags, uninjecting
 from proxy.core.canonical import CanonicalJson
 from proxy.core.cors import AllowedOrigins, Sharing
-from proxy.core.matching import Match
+from proxy.core.matching import Match, Routes
 from proxy.core.message import SAFE_METHODS
 from proxy.core.preconditions import Absence, Require
 from proxy.core.problem_template import ProblemTemplates
@@ -38,7 +38,7 @@ _ABSENT: Final = {
 }
 
 
-def explained(method: str, planned: Plan) -> Lines:
+def explained(routes: Routes, method: str, planned: Plan) -> Lines:
     """Yield the lines about a request without preconditions: a name and a sentence each."""
     match = planned.match
     if match is None:
@@ -50,7 +50,7 @@ def explained(method: str, planned: Plan) -> Lines:
         yield from _pages(match.route)
         return
     yield from _of_state(method, match)
-    yield from _of_reading(match) if planned.kind is Kind.OBSERVE else _of_write(planned.kind, match)
+    yield from _of_reading(routes, match) if planned.kind is Kind.OBSERVE else _of_write(planned.kind, match)
     yield from _pages(match.route)
 
 
@@ -111,7 +111,7 @@ def _selecting(route: Route) -> Lines:
         yield "by fields", f"{chosen}; besides credentials and those that always go along"
 
 
-def _of_reading(match: Match) -> Lines:
+def _of_reading(routes: Routes, match: Match) -> Lines:
     route, rules = match.route, match.reading.inject
     if rules is not None:
         quotes = "" if rules.quotes else ", without quotes"
@@ -119,10 +119,23 @@ def _of_reading(match: Match) -> Lines:
     if rules is not None and rules.items:
         paths = ", ".join(path.text for path in rules.items)
         yield "items", f"{paths} get theirs, where {rules.link.text} leads to a guarded resource"
+    if any(each.inject is not None and each.inject.items for each in routes.routes):
+        yield "in lists", _in_lists(match)
     if route.query is Query.IDENTITY:
         yield "query", "part of what the tag names"
     if route.trust > 0:
         yield "trusts", f"a tag seen less than {route.trust:g} s ago, for 304 and 412"
+
+
+def _in_lists(match: Match) -> str:
+    """Say whether a list can tell the tag of this resource."""
+    reason = item_tags.unforeseen(match)
+    if reason is not None:
+        return f"no list tells its tag: {reason}"
+    where = "told where a list shows it as a whole"
+    return (
+        where if match.route.rules.keeps is UpstreamTag.REPLACE else f"{where} and has no ETag that would be kept here"
+    )
 
 
 def _of_write(kind: Kind, match: Match) -> Lines:

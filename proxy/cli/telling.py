@@ -54,7 +54,7 @@ def explain(config: str, method: str, url: str, out: TextIO) -> int:
     except Failure as failure:
         print(f"refused     {failure.detail}", file=out)
         return 1
-    for name, text in explained(method, planned):
+    for name, text in explained(settings.routes, method, planned):
         print(f"{name:<11} {text}", file=out)
     return 0
 

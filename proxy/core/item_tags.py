@@ -75,6 +75,20 @@ class _Item:
     inner: tuple[_Place, ...]
 
 
+def unforeseen(match: Match) -> str | None:
+    """Say why no list can tell what tag a GET of the resource would show, as far as rules decide; None if it can."""
+    route, rules = match.route, match.route.rules
+    reasons = (
+        (route.guard is Guard.OFF, "its route is not guarded"),
+        (route.state is not None, "another resource guards it"),
+        (match.is_view, "its query makes a view"),
+        (rules.aba is not Aba.ALLOW, "etag.aba counts writes"),
+        (isinstance(rules.version, FieldVersion), "etag.from is a field of its own answer"),
+        (rules.version is None and not isinstance(rules.canonical, CanonicalJson), "etag.canonical is none"),
+    )
+    return next((reason for holds, reason in reasons if holds), None)
+
+
 @dataclass(slots=True)
 class ItemTags:
     """Finds the items of a whole 200 answer to GET and mints their tags.
@@ -148,15 +162,7 @@ class ItemTags:
 
     def _foreseen(self, match: Match) -> bool:
         """Tell whether the head of the list and the rules of a route let us know how the item's tag is made."""
-        route, rules = match.route, match.route.rules
-        return (
-            route.guard is not Guard.OFF
-            and route.state is None
-            and not match.is_view
-            and rules.aba is Aba.ALLOW
-            and not isinstance(rules.version, FieldVersion)
-            and kept_tag(self.response.fields, rules) is None
-        )
+        return unforeseen(match) is None and kept_tag(self.response.fields, match.route.rules) is None
 
     def _inner(self, match: Match, location: Location, content: Content) -> tuple[_Place, ...]:
         if match.route.inject is None or not match.route.inject.items:

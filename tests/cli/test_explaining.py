@@ -197,3 +197,24 @@ def test_what_only_reports_says_so(tmp_path: Path) -> None:
     says = of_route(tmp_path, "PUT", "guard: report, already_applied: true")
     assert says["done"].startswith("forwarded whatever its preconditions come to")
     assert not {"lock", "repeated", "waits", "holds"} & says.keys()
+
+
+@pytest.mark.parametrize(
+    ("etag", "told"),
+    [
+        ("{canonical: json}", "told where a list shows it as a whole and has no ETag that would be kept here"),
+        ("{canonical: json, upstream: replace}", "told where a list shows it as a whole"),
+        ("{from: /v}", "told where a list shows it as a whole"),
+        ("{}", "no list tells its tag: etag.canonical is none"),
+        ("{canonical: json, aba: detect}", "no list tells its tag: etag.aba counts writes"),
+        ("{from: Last-Modified}", "no list tells its tag: etag.from is a field of its own answer"),
+    ],
+)
+def test_what_a_list_cannot_tell_is_said(tmp_path: Path, etag: str, told: str) -> None:
+    """An item without a tag in a list is no riddle; where no list has items there is nothing to say."""
+    config = tmp_path / "two.yaml"
+    lines = f"upstream: http://127.0.0.1:9000\nroutes:\n  - {{path: '/a/{{id}}', etag: {etag}}}\n"
+    config.write_text(f"{lines}  - {{path: /a, inject: {{items: ['$[*]']}}}}\n", "utf-8")
+    assert explained(str(config), "GET", "/a/1")["in lists"] == told
+    config.write_text(lines, "utf-8")
+    assert "in lists" not in explained(str(config), "GET", "/a/1")
