@@ -33,6 +33,9 @@ class JsonPath:
     text: str
 
     def __post_init__(self) -> None:
+        if not self.text.startswith("$"):
+            what = "it begins with $, which stands for the whole content"
+            raise ValueError(f"expected a JSONPath (RFC 9535) such as $.items[*]; {what}")
         _compiled(self.text)
 
     def __call__(self, document: Any) -> Iterator[Location]:
@@ -48,8 +51,7 @@ def _compiled(text: str) -> jsonpath.JSONPath | jsonpath.CompoundJSONPath:
     try:
         return _ENVIRONMENT.compile(text)
     except (jsonpath.JSONPathError, RecursionError) as fault:
-        what = _what(fault) if text.startswith("$") else "it begins with $, which stands for the whole content"
-        raise ValueError(f"expected a JSONPath (RFC 9535) such as $.items[*]; {what}") from None
+        raise ValueError(f"expected a JSONPath (RFC 9535) such as $.items[*]; {_what(fault)}") from None
 
 
 def _what(fault: Exception) -> str:
