@@ -91,6 +91,11 @@ def _unguarded(section: RouteSection, at: KeyPath) -> Iterator[Mistake]:
     """Find what does nothing where nothing is guarded."""
     guard = (*at, "guard")
     for key, given in (
+        ("require", section.require != "none"),
+        ("missing_status", section.missing_status != 428),  # noqa: PLR2004 - the default
+        ("absent_status", section.absent_status is not None),
+        ("etag_on_write", section.etag_on_write != "verbatim"),
+        ("unconditional_post", section.unconditional_post != "relay"),
         ("trust", section.trust > 0),
         ("fence", section.fence is not None),
         ("already_applied", section.already_applied),

@@ -94,7 +94,18 @@ def test_the_write_lease_is_told_whole() -> None:
         ("state: '/b/{id}'", {}),
         ("state: /b", {}),
         ("trust: 1s, state: '/b/{id}', fence: X-Fence", {}),
-        ("guard: 'off', trust: 0s, fence: null", {}),
+        ("guard: 'off', trust: 0s, fence: null, require: none, etag_on_write: verbatim", {}),
+        (
+            "guard: 'off', require: always, missing_status: 400, absent_status: 404, etag_on_write: never",
+            dict.fromkeys(
+                (("require",), ("missing_status",), ("absent_status",), ("etag_on_write",)),
+                'this does nothing where guard is "off"; leave it out, or guard the route',
+            ),
+        ),
+        (
+            "guard: 'off', unconditional_post: lock",
+            {("unconditional_post",): 'this does nothing where guard is "off"; leave it out, or guard the route'},
+        ),
         (
             "guard: 'off', trust: 1s, fence: X-Fence",
             dict.fromkeys(
