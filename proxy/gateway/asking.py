@@ -10,7 +10,7 @@ from proxy.core import cors, injecting, injection, preconditions, presenting, se
 from proxy.core import variant as variants
 from proxy.core.matching import Match, Routes
 from proxy.core.message import Request, Response
-from proxy.core.minting import Minter, Provenance, Validator, of_whole
+from proxy.core.minting import Minter, Provenance, Validator
 from proxy.core.preconditions import Preconditions
 from proxy.core.representation import Opaque, Representation, Selected, classify, comparable
 from proxy.core.route import Query
@@ -55,7 +55,8 @@ class Asking:
         parsed = Preconditions.parse(request.fields, match.route.policy.tolerated)
         if request.safe or match.reading.query is not Query.VIEW or not isinstance(parsed.if_match, tuple):
             return parsed
-        return replace(parsed, if_match=(*parsed.if_match, *map(of_whole, parsed.if_match)))
+        wholes = (self._minter.of_whole(tag) for tag in parsed.if_match)
+        return replace(parsed, if_match=(*parsed.if_match, *(whole for whole in wholes if whole is not None)))
 
     async def select_compared(
         self, asks: Request, match: Match, conditions: Preconditions, journal: Journal, *, under: Lease | None = None

@@ -24,7 +24,7 @@ from proxy.gateway import Answer
 from proxy.gateway.asking import speaks_for
 from proxy.ports import LeaseTerms, Purpose
 from tests.support.memories import UncountedState
-from tests.support.scripted import Canned, Rig, answering, request
+from tests.support.scripted import TEXT, Canned, Rig, answering, request
 
 WIKI = Route("wiki", Template.parse("/wiki/{id}"))
 JSON, XML = "application/json", "application/xml"
@@ -232,6 +232,21 @@ async def test_a_view_of_what_shows_no_state_has_no_tag() -> None:
         answer = await Rig(script, VIEWS).get(VIEW)
         assert answer.response is not None
         assert (answer.response.status, tag_of(answer)) == (200 if shows else 403, "")
+
+
+@pytest.mark.parametrize("asked", ['"a?b"', '"a?AAAAAAAAAAAAAAAAAAAAAA"', '"a?AAAAAAAAAAAAAAAAAAAAAAAAAAA"'])
+async def test_the_origin_servers_own_tag_is_no_view_of_another(asked: str) -> None:
+    """It may hold a question mark, and begin as the tag of another state; that is not the state that it names."""
+    rig = Rig(answering(Canned(200, b"now", (*TEXT, ("ETag", '"a"')))), replace(WIKI, query=Query.VIEW))
+    assert isinstance((await rig.write("PUT", ("If-Match", asked))).verdict, PreconditionFailed)
+
+
+async def test_a_view_names_the_origin_servers_own_tag() -> None:
+    """Also one that holds a question mark; what is forwarded names the whole."""
+    rig = Rig(answering(Canned(200, b"now", (*TEXT, ("ETag", '"a?b"')))), replace(WIKI, query=Query.VIEW))
+    view = tag_of(await rig.get(VIEW))
+    assert (await rig.write("PUT", ("If-Match", view))).verdict == Perform(Reason.HOLDS)
+    assert rig.upstream.performed()[0].request.fields.get("if-match") == '"a?b"'
 
 
 async def test_elsewhere_a_query_is_no_view() -> None:
