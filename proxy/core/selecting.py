@@ -3,6 +3,7 @@
 Nothing here is sent; the received request stays as it is.
 """
 
+from collections.abc import Set as AbstractSet
 from hashlib import blake2b
 
 from proxy.core.fields import Fields
@@ -99,13 +100,15 @@ def selector(request: Request, rules: SelectRules = EVERYTHING) -> bytes:
     return digest.digest()
 
 
-def write(request: Request, *, fence_field: str | None = None) -> Request:
+def write(
+    request: Request, *, fence_field: str | None = None, conditions: AbstractSet[str] = CONDITIONAL_FIELDS
+) -> Request:
     """Return the request as it is forwarded: without the preconditions that were evaluated here (I6).
 
     Nor with a fence that its client made up, in the field where the origin server looks for one.
     """
     fence = frozenset() if fence_field is None else frozenset({fence_field})
-    return request.with_fields(request.fields.without(CONDITIONAL_FIELDS | fence))
+    return request.with_fields(request.fields.without(conditions | fence))
 
 
 def _selecting(fields: Fields, rules: SelectRules) -> Fields:

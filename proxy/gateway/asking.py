@@ -6,8 +6,10 @@ here: what is done about the state; `proxy.gateway.reading` and `proxy.gateway.w
 
 from dataclasses import replace
 
-from proxy.core import cors, injecting, injection, preconditions, presenting, selecting
+from proxy.core import cors, entity_tag, injecting, injection, preconditions, presenting, selecting
 from proxy.core import variant as variants
+from proxy.core.entity_tag import EntityTag
+from proxy.core.fields import Fields
 from proxy.core.matching import Match, Routes
 from proxy.core.message import Request, Response
 from proxy.core.minting import Minter, Provenance, Validator
@@ -34,6 +36,9 @@ from proxy.ports import (
 
 NOT_ACCEPTABLE = 406
 
+TAGGED = ("if-match", "if-none-match", "if-range")
+"""Fields of preconditions that hold entity tags."""
+
 
 class Asking:
     """Select, mint, remember, recall. Raised by every coroutine: `errors.Failure`."""
@@ -57,6 +62,10 @@ class Asking:
             return parsed
         wholes = (self._minter.of_whole(tag) for tag in parsed.if_match)
         return replace(parsed, if_match=(*parsed.if_match, *(whole for whole in wholes if whole is not None)))
+
+    def naming_ours(self, request: Request) -> frozenset[str]:
+        """Return the fields of preconditions that name a tag of ours, in any spelling; it is nothing elsewhere (I6)."""
+        return frozenset(name for name in TAGGED if any(map(self._minter.is_ours, _listed(request.fields, name))))
 
     async def select_compared(
         self, asks: Request, match: Match, conditions: Preconditions, journal: Journal, *, under: Lease | None = None
@@ -174,6 +183,15 @@ class Asking:
         except BaseException:
             await reply.aclose()
             raise
+
+
+def _listed(fields: Fields, name: str) -> tuple[EntityTag, ...]:
+    """Return the tags in a field, in any spelling that is tolerated somewhere; none of what cannot be read."""
+    try:
+        tags = entity_tag.parse_list(fields.get(name) or "", entity_tag.TOLERANT)
+    except ValueError:
+        return ()
+    return tags if isinstance(tags, tuple) else ()
 
 
 async def _read(reply: Reply, match: Match) -> tuple[Selected, Reply | None]:

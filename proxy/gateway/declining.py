@@ -11,10 +11,9 @@ from proxy.core.message import Response
 from proxy.core.representation import Absent, Opaque, Representation
 from proxy.core.route import TagOnWrite
 from proxy.core.verdict import AlreadyApplied, Indeterminate, PreconditionFailed, Reason, Verdict
-from proxy.errors import Unverifiable
 from proxy.gateway.asking import remembered
 from proxy.gateway.exchange import Answer, Selection, Write
-from proxy.gateway.reading import Reading
+from proxy.gateway.reading import Reading, comparable
 
 DIGEST_SIZE = 32
 """Bytes of the digest of received content (ports.ReceivedContent)."""
@@ -29,12 +28,9 @@ class Declining(Reading):
         status = selected.response.status
         if not isinstance(selected, Opaque):
             await self._remember(write, selection)
-        if isinstance(selected, Opaque) and not selected.why.relayed:
+        elif not selected.why.relayed:
             await selection.aclose()
-            detail = (
-                f"The origin server's answer to GET ({status}) shows no state to compare with: {selected.why.value}."
-            )
-            raise Unverifiable(detail)
+            comparable(selection)
         if await _is_done(write, verdict, selection):
             await selection.aclose()
             return Answer(AlreadyApplied(Reason.APPLIED), _done(write, selection))

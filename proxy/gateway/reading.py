@@ -17,7 +17,7 @@ from proxy.core.representation import Opacity, Opaque, Representation, Selected
 from proxy.core.route import Guard, Route, UnconditionalPost, Unmatched
 from proxy.core.tag_rules import Aba
 from proxy.core.verdict import NotModified, Perform, PreconditionFailed, Reason, Verdict
-from proxy.errors import Failure, StoreFailure, Unanswered
+from proxy.errors import Failure, MalformedPrecondition, StoreFailure, Unanswered, Unverifiable
 from proxy.gateway.asking import remembered
 from proxy.gateway.creating import Creating, Creation
 from proxy.gateway.exchange import Answer, Kind, Plan, Selection, matched, unknown
@@ -50,8 +50,7 @@ class Reading(Creating):
         match, began = planned.match, self._state.now()
         route = UNMATCHED if match is None else match.route
         guarded = match is not None and route.guard is not Guard.OFF
-        # Its conditions may name tags of ours (I6).
-        sent = selecting.write(request, fence_field=route.fence) if guarded else request
+        sent = self._passed_on(request, route) if guarded else request
         budget = Budget(route.timeouts.connect, route.timeouts.relay)
         with journal.step(Step.RELAY):
             try:
@@ -85,7 +84,21 @@ class Reading(Creating):
     async def observe(self, request: Request, planned: Plan, journal: Journal) -> Answer:
         """Answer a GET or HEAD on a guarded resource from its current representation."""
         match = matched(planned)
-        conditions = self.conditions(request, match)
+        if match.route.guard is not Guard.REPORT:
+            return await self._observed(request, planned, self.conditions(request, match), journal)
+        conditions, fault = Preconditions(), None
+        try:
+            conditions = self.conditions(request, match)
+        except MalformedPrecondition as malformed:
+            fault = malformed
+        try:
+            answer = await self._observed(request, planned, conditions, journal)
+        except Unanswered:  # perhaps because a selection has less time than what is relayed
+            answer = await self.relay(request, None, planned, journal)
+        return answer if fault is None else replace(answer, would=fault)
+
+    async def _observed(self, request: Request, planned: Plan, conditions: Preconditions, journal: Journal) -> Answer:
+        match = matched(planned)
         trusted = await self.presume(request, match, conditions, journal)
         if trusted is not None:
             return trusted
@@ -144,9 +157,19 @@ class Reading(Creating):
             asks = selecting.on_behalf(request, match.route.select)
             selection = await self.select_compared(asks, match, conditions, journal)
             await selection.aclose()
+            comparable(selection)
             return self.judge(request.method, match, conditions, selection)
         except Failure as failure:
             return failure
+
+    def _passed_on(self, request: Request, route: Route) -> Request:
+        """Return a request as it is relayed: its conditions may name tags of ours (I6).
+
+        Where the route only reports, the origin server may well enforce those that do not, as it did without us.
+        """
+        reports = route.guard is Guard.REPORT and not request.safe
+        dropped = self.naming_ours(request) if reports else CONDITIONAL_FIELDS
+        return selecting.write(request, fence_field=route.fence, conditions=dropped)
 
     async def _followed(self, creation: Creation, journal: Journal, reply: Reply) -> EntityTag | None:
         try:
@@ -170,6 +193,15 @@ class Reading(Creating):
             if reply is not None:
                 await reply.aclose()
             raise
+
+
+def comparable(selection: Selection) -> None:
+    """Check that a selection shows a state, or an answer that speaks in its place. Raised: `errors.Unverifiable`."""
+    selected = selection.selected
+    if isinstance(selected, Opaque) and not selected.why.relayed:
+        status = selected.response.status
+        detail = f"The origin server's answer to GET ({status}) shows no state to compare with: {selected.why.value}."
+        raise Unverifiable(detail)
 
 
 def _asks_for_a_part(request: Request, selected: Selected) -> bool:
