@@ -75,6 +75,8 @@ class Asking:
         Its own come first: what they select may depend on more of them than a tag can name.
         """
         selection = await self.select(asks, match, journal, under=under)
+        if _names(conditions, selection.validator):
+            return selection
         head, shows = selection.selected.response, isinstance(selection.selected, Representation)
         other = self.other_variant(match, conditions, variants.of(head.fields) if shows else None)
         if other is None or not (shows or head.status == NOT_ACCEPTABLE):
@@ -183,6 +185,12 @@ class Asking:
         except BaseException:
             await reply.aclose()
             raise
+
+
+def _names(conditions: Preconditions, current: Validator | None) -> bool:
+    """Tell whether a tag in If-Match is that of a state."""
+    listed = conditions.if_match if isinstance(conditions.if_match, tuple) else ()
+    return current is not None and any(tag.strong_match(current.tag) for tag in listed)
 
 
 def _listed(fields: Fields, name: str) -> tuple[EntityTag, ...]:

@@ -13,7 +13,7 @@ from proxy.core.canonical import CanonicalJson
 from proxy.core.injection import Injection
 from proxy.core.matching import Match
 from proxy.core.message import Request
-from proxy.core.route import Query, Route, SelectRules
+from proxy.core.route import Query, Route, SelectRules, TagOnWrite
 from proxy.core.self_link import SelfLink
 from proxy.core.tag_rules import Aba, TagRules
 from proxy.core.template import Template
@@ -87,6 +87,20 @@ async def test_what_a_writer_accepts_comes_first() -> None:
     tag = tag_of(await rig.get("/wiki/1", second))
     assert (await rig.write("PUT", ("If-Match", tag), second)).verdict == Perform(Reason.HOLDS)
     assert {sent.request.fields.get("accept") for sent in rig.upstream.selects()} == {second[1]}
+
+
+@pytest.mark.parametrize("first", [True, False])
+async def test_any_tag_of_a_list_may_be_that_of_what_a_writer_accepts(first: bool) -> None:
+    """RFC 9110 §13.1.1: one that names what is selected is enough, whatever else is in the list, and before it."""
+    origin = Negotiating()
+    rig = Rig(origin, replace(WIKI, etag_on_write=TagOnWrite.NEVER))
+    gone = tag_of(await rig.get("/wiki/1", ("Accept", JSON)))
+    origin.state = b"2"
+    current = tag_of(await rig.get("/wiki/1", ("Accept", XML)))
+    listed = ", ".join([current, gone] if first else [gone, current])
+    asked = len(rig.upstream.selects())
+    assert (await rig.write("PUT", ("If-Match", listed), ("Accept", XML))).verdict == Perform(Reason.HOLDS)
+    assert len(rig.upstream.selects()) == asked + 1
 
 
 async def test_a_writer_who_accepts_nothing_that_there_is_has_its_tag_compared() -> None:
