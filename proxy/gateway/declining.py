@@ -7,13 +7,17 @@ not: whether a write is performed (`proxy.gateway.writing`).
 from hashlib import blake2b
 
 from proxy.core import media_type, presenting, uninjecting
+from proxy.core.fields import Fields
 from proxy.core.message import Response
+from proxy.core.presenting import Statement
 from proxy.core.representation import Absent, Opaque, Representation
-from proxy.core.route import TagOnWrite
 from proxy.core.verdict import AlreadyApplied, Indeterminate, PreconditionFailed, Reason, Verdict
 from proxy.gateway.asking import remembered
 from proxy.gateway.exchange import Answer, Selection, Write
 from proxy.gateway.reading import Reading, comparable
+
+DESCRIBING = ("content-language", "content-disposition")
+"""Fields of a PUT, besides the media type, that are stored with its content."""
 
 DIGEST_SIZE = 32
 """Bytes of the digest of received content (ports.ReceivedContent)."""
@@ -63,12 +67,13 @@ class Declining(Reading):
 
 async def _is_done(write: Write, verdict: Verdict, selection: Selection) -> bool:
     """Tell whether the state is already what the write would make it (RFC 9110 §13.1.1), where the route asks that."""
-    if not write.match.route.already_applied or write.conditions.if_match is None:
+    route = write.match.route
+    if not route.already_applied or write.conditions.if_match is None or route.state is not None:
         return False
     selected = selection.selected
     if write.request.method == "DELETE":
         return isinstance(selected, Absent) and verdict.reason is Reason.ABSENT
-    if write.request.method != "PUT" or not isinstance(selected, Representation) or write.match.route.state is not None:
+    if write.request.method != "PUT" or not isinstance(selected, Representation):
         return False
     stored = uninjecting.stored(selected.response, write.match.reading.inject)
     return verdict.reason is Reason.STALE and await _says_the_same(write, stored)
@@ -78,10 +83,9 @@ async def _says_the_same(write: Write, current: Response) -> bool:
     sent, shown = (
         media_type.normalised(each.get("content-type") or "") for each in (write.request.fields, current.fields)
     )
-    coded = "content-encoding" in write.request.fields or "content-encoding" in current.fields
-    if sent != shown or coded:
+    if sent != shown or not _described_alike(write.request.fields, current.fields):
         return False
-    if blake2b(current.content, digest_size=DIGEST_SIZE).digest() == write.content.digest:
+    if _is_verbatim(write, current):
         return True
     route = write.match.reading
     if route.rules.exact or write.content.length > route.limits.mint:
@@ -90,9 +94,25 @@ async def _says_the_same(write: Write, current: Response) -> bool:
     return route.rules.canonical.form(content, sent) == route.rules.canonical.form(current.content, sent)
 
 
+def _described_alike(sent: Fields, shown: Fields) -> bool:
+    """Tell whether content is stored as what its sender says it is; coded content is not looked into."""
+    coded = "content-encoding" in sent or "content-encoding" in shown
+    return not coded and all(name not in sent or _members(sent, name) == _members(shown, name) for name in DESCRIBING)
+
+
+def _members(fields: Fields, name: str) -> list[str]:
+    return [member.strip(" \t").lower() for member in (fields.get(name) or "").split(",")]
+
+
+def _is_verbatim(write: Write, current: Response) -> bool:
+    return blake2b(current.content, digest_size=DIGEST_SIZE).digest() == write.content.digest
+
+
 def _done(write: Write, selection: Selection) -> Response:
-    """Return what a client is told whose write was done before: 204, with the tag where the route says tags."""
-    done = Response(204, presenting.NOTHING)
-    if selection.validator is None or write.match.route.etag_on_write is TagOnWrite.NEVER:
+    """Return what a client is told whose write was done before: 204, with the tag where one would be told after it."""
+    done, validator = Response(204, presenting.NOTHING), selection.validator
+    says = presenting.statement(write.match, write.request.method, done)
+    verbatim = says is Statement.IF_VERBATIM and _is_verbatim(write, selection.selected.response)
+    if validator is None or not (verbatim or says is Statement.CURRENT):
         return done
-    return Response(204, done.fields.adding("ETag", str(selection.validator.tag)))
+    return Response(204, done.fields.adding("ETag", str(validator.tag)))
