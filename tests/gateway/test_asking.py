@@ -11,7 +11,7 @@ import pytest
 from proxy.config.json_path import JsonPath
 from proxy.core.canonical import CanonicalJson
 from proxy.core.injection import Injection
-from proxy.core.matching import Match
+from proxy.core.matching import Match, Routes
 from proxy.core.message import Request
 from proxy.core.route import Query, Route, SelectRules, TagOnWrite
 from proxy.core.self_link import SelfLink
@@ -332,6 +332,27 @@ TAGGED = replace(
 )
 PAGES = b'{"pages": [{"self": "/wiki/1", "text": "eggs"}]}'
 SHOWN = ("Content-Type", JSON)
+
+
+async def test_what_the_readers_route_captures_names_the_items() -> None:
+    """A write's own route may call it otherwise, or its `state` make it of something else."""
+    link = replace(
+        TAGGED,
+        name="reads",
+        methods=frozenset({"GET"}),
+        inject=Injection(items=(JsonPath("$.pages[*]"),), link=SelfLink.parse("/{id}/{/text}")),
+        template=Template.parse("/{id}/{rest...}"),
+    )
+    writes = replace(WIKI, name="writes", template=Template.parse("/{book}/{page}"), methods=frozenset({"PUT"}))
+    sorts = replace(writes, name="sorts", template=Template.parse("/sort/{id}"), state=Template.parse("/wiki/{id}"))
+    rig = Rig(answering(Canned(200, b'{"pages": [{"text": "eggs"}]}', (SHOWN,))))
+    rig.gateway.adopt(Routes((sorts, writes, link)))
+    shown = await rig.get("/wiki/all", ("Host", "h"))
+    assert shown.response is not None
+    assert "_etag" in json.loads(shown.response.content)["pages"][0]
+    for path in ("/wiki/all", "/sort/all"):
+        answer = await rig.write("PUT", ("If-Match", tag_of(shown)), ("Host", "h"), path=path)
+        assert answer.verdict == Perform(Reason.HOLDS)
 
 
 async def test_a_write_is_compared_with_the_tag_that_a_reader_was_shown() -> None:
