@@ -76,9 +76,15 @@ def of_variant(request: Request, variant: Variant) -> Request:
 
 
 def prefers_representation(request: Request) -> bool:
-    """Tell whether the client would have the current representation in a refusal (RFC 8144 §3.2, RFC 7240 §2)."""
-    preferences = (request.fields.get("prefer") or "").lower().split(",")
-    return any(_unquoted(each.partition(";")[0]) == "return=representation" for each in preferences)
+    """Tell whether the client would have the current representation in a refusal (RFC 8144 §3.2, RFC 7240 §2).
+
+    Of a preference that is stated more than once the first counts.
+    """
+    preferences = (
+        _unquoted(each.partition(";")[0]) for each in (request.fields.get("prefer") or "").lower().split(",")
+    )
+    returned = next((each for each in preferences if each.partition("=")[0] == "return"), None)
+    return returned == "return=representation"
 
 
 def fenced(request: Request, fence_field: str | None, fence: int) -> Request:

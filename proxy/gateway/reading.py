@@ -17,7 +17,7 @@ from proxy.core.representation import Opacity, Opaque, Representation, Selected
 from proxy.core.route import Guard, Route, UnconditionalPost, Unmatched
 from proxy.core.tag_rules import Aba
 from proxy.core.verdict import NotModified, Perform, PreconditionFailed, Reason, Verdict
-from proxy.errors import Failure, MalformedPrecondition, StoreFailure, Unanswered, Unverifiable
+from proxy.errors import Failure, MalformedPrecondition, NotSent, StoreFailure, Unanswered, Unverifiable
 from proxy.gateway.asking import remembered
 from proxy.gateway.creating import Creating, Creation
 from proxy.gateway.exchange import Answer, Kind, Plan, Selection, matched, unknown
@@ -54,11 +54,17 @@ class Reading(Creating):
         budget = Budget(route.timeouts.connect, route.timeouts.relay)
         with journal.step(Step.RELAY):
             try:
+                await self._count(request, planned)
                 reply = await self._upstream.send(sent, content, purpose=Purpose.RELAY, budget=budget, interim=interim)
                 await self._forget(request, planned, reply)
             except Unanswered as failure:
                 await self._forget(request, planned, ahead=route.timeouts.settle)
                 raise failure if request.safe else unknown(failure) from failure
+            except NotSent:
+                raise
+            except BaseException:  # its client left, and it may have been applied
+                await self._forget(request, planned, ahead=route.timeouts.settle)
+                raise
         journal.note(upstream_status=reply.status)
         response, tag = Response(reply.status, reply.fields), None
         if match is not None and not request.safe:
@@ -182,17 +188,23 @@ class Reading(Creating):
         """Forget what an unsafe request may have changed, or will in the time `ahead`. Cancelled, it closes `reply`."""
         if planned.match is None or request.safe:
             return
-        if planned.match.route.guard is Guard.OFF and not self._routes.trust_something:
-            return
         try:
-            await self._state.forget(planned.match.lock_key, ahead=ahead)
-            if planned.match.reading.rules.aba is Aba.DETECT:
-                with suppress(StoreFailure):
-                    await self._state.count(planned.match.lock_key)
+            if planned.match.route.guard is not Guard.OFF or self._routes.trust_something:
+                await self._state.forget(planned.match.lock_key, ahead=ahead)
+            await self._count(request, planned)
         except BaseException:
             if reply is not None:
                 await reply.aclose()
             raise
+
+    async def _count(self, request: Request, planned: Plan) -> None:
+        """Count a relayed write where writes are counted, if that can be done.
+
+        Before it is sent, and when it is over: it takes no lock, so others may be applied and counted between.
+        """
+        if planned.match is not None and not request.safe and planned.match.reading.rules.aba is Aba.DETECT:
+            with suppress(StoreFailure):
+                await self._state.count(planned.match.lock_key)
 
 
 def comparable(selection: Selection) -> None:

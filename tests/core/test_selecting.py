@@ -168,11 +168,13 @@ def test_who_asks_and_what_for_always_counts(line: tuple[str, str]) -> None:
         (['Return="representation"; foo'], True),
         (["respond-async, return = representation"], True),
         (["wait=5", "return=representation"], True),
+        (["return=representation", "return=minimal"], True),
         (["return=minimal"], False),
+        (["return=minimal, return=representation"], False),
         (["x-return=representation"], False),
         ([], False),
     ],
 )
 def test_a_client_may_prefer_the_representation(values: list[str], prefers: bool) -> None:
-    """RFC 7240 §2: names ignore case, values may be quoted, lines are one list."""
+    """RFC 7240 §2: names ignore case, values may be quoted, lines are one list, of two that differ the first counts."""
     assert prefers_representation(put(*(("Prefer", value) for value in values))) is prefers

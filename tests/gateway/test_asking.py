@@ -5,6 +5,7 @@ import gzip
 import json
 from dataclasses import replace
 from itertools import count
+from typing import Any
 
 import pytest
 
@@ -300,6 +301,21 @@ async def test_a_relayed_write_is_counted() -> None:
     before = tag_of(await rig.get())
     await rig.relay("POST")
     assert tag_of(await rig.get()) != before
+
+
+async def test_a_relayed_write_is_counted_before_it_may_be_applied(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever sees what it made of the resource must not find the number of what there was before."""
+    rig, seen = Rig(answering(Canned(200, b"old")), COUNTED), list[int]()
+    before = await rig.state.writes("/wiki/1")
+    send = rig.upstream.send
+
+    async def sent(*arguments: Any, **options: Any) -> Canned:
+        seen.append(await rig.state.writes("/wiki/1"))
+        return await send(*arguments, **options)
+
+    monkeypatch.setattr(rig.upstream, "send", sent)
+    await rig.relay("POST")
+    assert before < seen[0] < await rig.state.writes("/wiki/1")
 
 
 async def test_without_the_count_there_is_no_tag_and_no_write() -> None:

@@ -436,6 +436,25 @@ async def test_a_write_of_unknown_outcome_ends_trust(
     assert [await rig.asks(), await rig.asks()] == [True, True]
 
 
+async def test_a_relayed_write_whose_client_leaves_ends_trust(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for its answer any more, and it may have been applied."""
+    rig, sending = Trusting(), asyncio.Event()
+    await rig.get()
+
+    async def sent(*_: object, **__: object) -> Canned:
+        sending.set()
+        return await asyncio.Future[Canned]()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(rig.upstream, "send", sent)
+        writing = asyncio.create_task(rig.relay("POST"))
+        await sending.wait()
+        writing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await writing
+    assert [await rig.asks(), await rig.asks()] == [True, True]  # it may be applied yet
+
+
 @pytest.mark.parametrize("write", [lambda rig: rig.relay("OPTIONS"), lambda rig: rig.write("PUT", ("If-Match", '"x"'))])
 async def test_what_changes_nothing_does_not_end_trust(write: Callable[[Rig], Awaitable[Answer]]) -> None:
     """A safe request that is relayed, or a write that is refused, leaves memory alone."""
