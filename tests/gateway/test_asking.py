@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import json
+from contextlib import suppress
 from dataclasses import replace
 from itertools import count
 from typing import Any
@@ -20,7 +21,7 @@ from proxy.core.tag_rules import Aba, TagRules
 from proxy.core.template import Template
 from proxy.core.verdict import NotModified, Perform, PreconditionFailed, Reason
 from proxy.core.version import MemberVersion
-from proxy.errors import Failure, StoreFailure
+from proxy.errors import Failure, StoreFailure, Unverifiable
 from proxy.gateway import Answer
 from proxy.gateway.asking import speaks_for
 from proxy.ports import LeaseTerms, Purpose
@@ -119,6 +120,39 @@ async def test_a_writer_who_accepts_nothing_that_there_is_has_its_tag_compared()
     unnamed = await rig.write("PUT", ("If-Match", "*"), ("Accept", "a/b"))
     assert unnamed.response is not None
     assert unnamed.response.status == 406
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 500])
+async def test_nothing_but_406_has_another_variant_asked_for(status: int) -> None:
+    """I7: what the writer's own fields come to speaks first, and a variant named in a tag opens no door."""
+    shown = Canned(200, b"1", (("Content-Type", JSON), ("Vary", "Accept")))
+    rig = Rig(lambda asked, _: shown if asked.fields.get("accept") == JSON else Canned(status, b"no"), WIKI)
+    tag = tag_of(await rig.get("/wiki/1", ("Accept", JSON)))
+    asked = len(rig.upstream.sent)
+    with suppress(Unverifiable):
+        answer = await rig.write("PATCH", ("If-Match", tag), ("Accept", XML))
+        assert answer.response is not None
+        assert answer.response.status == status
+    assert len(rig.upstream.sent) == asked + 1
+
+
+async def test_another_variant_is_asked_for_as_the_first_was() -> None:
+    """I1: under the same lease, so that no cache answers and a fence goes along; and the first answer is let go of."""
+    refused = Canned(406, b"no")
+    shown = Canned(200, b"1", (("Content-Type", JSON), ("Vary", "Accept")))
+
+    def script(asked: Request, purpose: Purpose) -> Canned | Failure:
+        if purpose is not Purpose.SELECT:
+            return Canned(204)
+        return shown if asked.fields.get("accept") == JSON else refused
+
+    rig = Rig(script, replace(WIKI, fence="Fence", etag_on_write=TagOnWrite.NEVER))
+    tag = tag_of(await rig.get("/wiki/1", ("Accept", JSON)))
+    await rig.write("PUT", ("If-Match", tag), ("Accept", XML))
+    _, first, second, write = [sent.request.fields for sent in rig.upstream.sent]
+    assert first.get("fence") == second.get("fence") == write.get("fence")
+    assert first.get("cache-control") == second.get("cache-control") == "no-cache"
+    assert refused.closed == 1
 
 
 @pytest.mark.parametrize("trust", [0.0, 60.0])
