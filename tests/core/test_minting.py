@@ -14,7 +14,7 @@ from proxy.core.message import Response
 from proxy.core.minting import PUBLIC_SECRET, Minter, Provenance, Validator
 from proxy.core.tag_rules import Aba, TagRules, UpstreamTag, kept_tag
 from proxy.core.variant import Variant
-from proxy.core.version import MemberVersion
+from proxy.core.version import FieldVersion, MemberVersion
 
 SECRET = "a secret of the tests"
 REPLACE = TagRules(upstream=UpstreamTag.REPLACE)
@@ -349,6 +349,21 @@ def test_a_version_stands_for_the_content() -> None:
 
     assert tag(b'{"v": 1, "x": 1}') == tag(b'{"x": 2, "v": 1}')
     assert len({tag(b'{"v": 1}'), tag(b'{"v": 2}'), tag(b"1"), tag(b"2"), tag(b'"1"')}) == 5
+
+
+def test_the_name_of_a_version_counts() -> None:
+    """Two members that happen to have one value are two versions: an old tag names no state under new rules."""
+    rules = [TagRules(version=version) for version in (MemberVersion("/v"), MemberVersion("/w"), FieldVersion("x"))]
+    assert len({Minter(SECRET).mint("/a", varied(b'{"v":1,"w":1}'), each).tag for each in rules}) == 3
+
+
+def test_a_tag_names_a_variant_or_none() -> None:
+    """A dot with nothing behind it was never written, nor anything else in its place."""
+    minter = Minter(SECRET)
+    plain = minter.mint("/a", Response(200, Fields(), b"1"), TagRules()).tag
+    named = minter.mint("/a", varied(b"1"), TagRules()).tag
+    for opaque in (f"{plain.opaque}.", named.opaque.replace(".", "-", 1)):
+        assert minter.provenance("/a", EntityTag(opaque)) is Provenance.UNKNOWN
 
 
 def test_a_view_names_the_whole() -> None:

@@ -168,6 +168,18 @@ async def test_what_is_remembered_of_another_variant_refuses_nobody(trust: float
     assert (await writing).verdict == Perform(Reason.HOLDS)
 
 
+async def test_what_is_remembered_of_this_variant_refuses() -> None:
+    """I2: it is what the tag is compared with, so the origin server need not be asked once more."""
+    origin = Negotiating()
+    rig, accept = Rig(origin, replace(WIKI, trust=60.0)), ("Accept", JSON)
+    stale = tag_of(await rig.get("/wiki/1", accept))
+    await rig.write("PUT", accept)
+    await rig.get("/wiki/1", accept)
+    asked = len(rig.upstream.sent)
+    assert isinstance((await rig.write("PUT", ("If-Match", stale), accept)).verdict, PreconditionFailed)
+    assert len(rig.upstream.sent) == asked
+
+
 async def test_another_variants_tag_is_no_copy_of_this_one() -> None:
     """A reader who accepts something else is shown it, not told that nothing has changed (WALLS: the variant)."""
     rig = Rig(Negotiating(), WIKI)
@@ -283,6 +295,28 @@ async def test_a_view_of_what_shows_no_state_has_no_tag() -> None:
         assert (answer.response.status, tag_of(answer)) == (200 if shows else 403, "")
 
 
+async def test_what_a_view_is_selected_with() -> None:
+    """Where it is trusted afterwards no cache answers for either; what was not read of the whole is let go of."""
+    refused = Canned(403, b"no")
+    rig = Rig(lambda asked, _: Canned(200, b"x") if asked.target.query else refused, replace(VIEWS, trust=60.0))
+    await rig.get(VIEW)
+    assert [sent.request.fields.get("cache-control") for sent in rig.upstream.sent] == ["no-cache"] * 2
+    assert refused.closed == 1
+
+
+async def test_a_view_is_remembered_as_itself() -> None:
+    """Trusted, it tells nothing of the whole or of another view, and the whole nothing of it."""
+    rig = Rig(Viewed(), replace(VIEWS, trust=60.0))
+    paths = ("/wiki/1", VIEW, "/wiki/1?fields=age")
+    tags = [tag_of(await rig.get(path)) for path in paths]
+    asked = len(rig.upstream.sent)
+    for path, own in zip(paths, tags, strict=True):
+        assert isinstance((await rig.get(path, ("If-None-Match", own))).verdict, NotModified)
+    assert len(rig.upstream.sent) == asked
+    for path, other in ((VIEW, tags[0]), ("/wiki/1", tags[1])):
+        assert isinstance((await rig.get(path, ("If-None-Match", other))).verdict, Perform)
+
+
 @pytest.mark.parametrize("asked", ['"a?b"', '"a?AAAAAAAAAAAAAAAAAAAAAA"', '"a?AAAAAAAAAAAAAAAAAAAAAAAAAAA"'])
 async def test_the_origin_servers_own_tag_is_no_view_of_another(asked: str) -> None:
     """It may hold a question mark, and begin as the tag of another state; that is not the state that it names."""
@@ -319,6 +353,21 @@ async def test_content_that_returns_has_another_tag() -> None:
     assert isinstance(stale.verdict, PreconditionFailed)
     assert stale.verdict.reason is Reason.STALE
     assert (await rig.write("PUT", ("If-Match", tag_of(await rig.get())))).verdict == Perform(Reason.HOLDS)
+
+
+async def test_content_has_the_number_from_before_it_was_selected(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is read afterwards may be that of a later write, whose content was never seen."""
+    rig = Rig(answering(Canned(200, b"old")), COUNTED)
+    send = rig.upstream.send
+
+    async def sent(*arguments: Any, **options: Any) -> Canned:
+        await rig.state.count("/wiki/1")
+        return await send(*arguments, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(rig.upstream, "send", sent)
+        before = tag_of(await rig.get())
+    assert before != tag_of(await rig.get())
 
 
 async def test_a_write_that_is_refused_is_not_counted() -> None:
