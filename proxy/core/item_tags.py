@@ -124,7 +124,7 @@ class ItemTags:
     def _places(self, match: Match, rules: Injection, content: Content, around: Location) -> tuple[_Place, ...]:
         """Return the items in the representation that stands at `around`."""
         base = match.state_target
-        frame = self._frames.setdefault((base.raw, id(rules)), _Frame(base, match.captures, rules))
+        frame = self._frames.setdefault((base.raw, id(rules)), _Frame(base, match.shown_captures, rules))
         document = json_members.at(content.document, around)
         values = json_members.at(content.values, around)
         return tuple((frame, (*around, *location)) for location in rules.locate(document, values))

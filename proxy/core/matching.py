@@ -43,6 +43,11 @@ class Match:
         return self.reading.query is Query.VIEW and self.route.state is None and bool(self.target.query)
 
     @property
+    def shown_captures(self) -> Mapping[str, str]:
+        """The captures of what is selected, as the route captures them by which it is shown to who reads it."""
+        return self.captures if self.reading is self.route else self.reading.template.captures(self.state_target)
+
+    @property
     def tag_key(self) -> str:
         """The resource name inside a minted tag. An empty query is none."""
         key, query = self.state_target.key, self.state_target.query

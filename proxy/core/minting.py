@@ -25,6 +25,8 @@ _DIGEST_SIZE: Final = 16
 _MARK_SIZE: Final = 4
 _SPELLED: Final = 32
 """Characters of a digest and its two marks in a tag."""
+_SHOWN: Final = 27
+"""Characters of a view's digest and its mark behind the tag of the whole."""
 _VARIANT: Final = "."
 _VIEW: Final = "?"
 _KEY_SIZE: Final = 64
@@ -62,7 +64,8 @@ class Minter:
 
     A tag is a digest of the state and two marks of 4 bytes that prove, without any memory, that this secret made it,
     and that it did so for this resource; behind a dot, the variant where there are others. The marks explain a refusal,
-    and let nobody but us name a variant; no permit rests on them.
+    and let nobody but us name a variant; no permit rests on them. A view's tag has a third, without which it does not
+    stand for the whole.
     """
 
     __slots__ = ("_key",)
@@ -89,8 +92,24 @@ class Minter:
         """Return the validator of a view of a resource: its tag begins as that of the whole, whose state it names."""
         modified = http_date.parse(response.fields.get("last-modified") or "")
         digest = self._digest(_state(_VIEW, response, rules, None))
-        opaque = f"{whole.tag.opaque}{_VIEW}{urlsafe_b64encode(digest).decode().rstrip('=')}"
-        return Validator(EntityTag(opaque, whole.tag.weak), modified, minted=True)
+        shown = urlsafe_b64encode(digest + self._view_mark(digest, whole.tag)).decode().rstrip("=")
+        return Validator(EntityTag(f"{whole.tag.opaque}{_VIEW}{shown}", whole.tag.weak), modified, minted=True)
+
+    def of_whole(self, tag: EntityTag) -> EntityTag | None:
+        """Return the tag of the whole resource that the tag of a view begins with; None for a tag of no view.
+
+        A tag of the origin server's may hold anything, so the view is marked as ours.
+        """
+        opaque, _, shown = tag.opaque.rpartition(_VIEW)
+        read = _decoded(f"{shown}=") if len(shown) == _SHOWN else None
+        whole = EntityTag(opaque, tag.weak)
+        if read is None or read[_DIGEST_SIZE:] != self._view_mark(read[:_DIGEST_SIZE], whole):
+            return None
+        return whole
+
+    def is_ours(self, tag: EntityTag) -> bool:
+        """Tell whether a tag was made here; by chance one in 2**32 others looks so."""
+        return self.provenance("", tag) is not Provenance.UNKNOWN or self.of_whole(tag) is not None
 
     def provenance(self, key: str, tag: EntityTag) -> Provenance:
         """Say whether a tag was minted here, and for the resource `key`; by chance one in 2**32 others looks so."""
@@ -119,6 +138,9 @@ class Minter:
     def _mark(self, marked: bytes, key: bytes) -> bytes:
         return blake2b(marked + key, digest_size=_MARK_SIZE, key=self._key, person=_PERSON_MARK).digest()
 
+    def _view_mark(self, digest: bytes, whole: EntityTag) -> bytes:
+        return self._mark(_VIEW.encode() + digest, whole.opaque.encode())
+
     def _digest(self, parts: Iterable[bytes]) -> bytes:
         digest = blake2b(digest_size=_DIGEST_SIZE, key=self._key, person=_PERSON_TAG)
         for part in parts:
@@ -143,17 +165,18 @@ def _read(tag: EntityTag) -> _Read | None:
     spelled, dot, named = opaque[:_SPELLED], opaque[_SPELLED : _SPELLED + 1], opaque[_SPELLED + 1 :]
     if len(spelled) != _SPELLED or dot not in {"", _VARIANT} or bool(dot) != bool(named):
         return None
-    try:
-        parts = b64decode(spelled, b"-_", validate=True)
-    except ValueError:
+    parts = _decoded(spelled)
+    if parts is None:
         return None
     digest, marks = parts[:_DIGEST_SIZE], parts[_DIGEST_SIZE:]
     return _Read(digest + named.encode(), marks[:_MARK_SIZE], marks[_MARK_SIZE:], named)
 
 
-def of_whole(tag: EntityTag) -> EntityTag:
-    """Return the tag of the whole resource that the tag of a view begins with; any other tag as it is."""
-    return EntityTag(tag.opaque.partition(_VIEW)[0], tag.weak)
+def _decoded(spelled: str) -> bytes | None:
+    try:
+        return b64decode(spelled, b"-_", validate=True)
+    except ValueError:
+        return None
 
 
 def _state(key: str, response: Response, rules: TagRules, writes: int | None) -> Iterable[bytes]:

@@ -3,6 +3,7 @@
 Nothing here is sent; the received request stays as it is.
 """
 
+from collections.abc import Set as AbstractSet
 from hashlib import blake2b
 
 from proxy.core.fields import Fields
@@ -75,14 +76,15 @@ def of_variant(request: Request, variant: Variant) -> Request:
 
 
 def prefers_representation(request: Request) -> bool:
-    """Tell whether the client would have the current representation in a refusal (RFC 8144 §3.2, RFC 7240 §2)."""
-    preferences = (request.fields.get("prefer") or "").lower().split(",")
-    return any(_unquoted(each.partition(";")[0]) == "return=representation" for each in preferences)
+    """Tell whether the client would have the current representation in a refusal (RFC 8144 §3.2, RFC 7240 §2).
 
-
-def without_tags(request: Request) -> Request:
-    """Return a request as if it named no tags in its preconditions."""
-    return request.with_fields(request.fields.without(["if-match", "if-none-match"]))
+    Of a preference that is stated more than once the first counts.
+    """
+    preferences = (
+        _unquoted(each.partition(";")[0]) for each in (request.fields.get("prefer") or "").lower().split(",")
+    )
+    returned = next((each for each in preferences if each.partition("=")[0] == "return"), None)
+    return returned == "return=representation"
 
 
 def fenced(request: Request, fence_field: str | None, fence: int) -> Request:
@@ -104,13 +106,15 @@ def selector(request: Request, rules: SelectRules = EVERYTHING) -> bytes:
     return digest.digest()
 
 
-def write(request: Request, *, fence_field: str | None = None) -> Request:
+def write(
+    request: Request, *, fence_field: str | None = None, conditions: AbstractSet[str] = CONDITIONAL_FIELDS
+) -> Request:
     """Return the request as it is forwarded: without the preconditions that were evaluated here (I6).
 
     Nor with a fence that its client made up, in the field where the origin server looks for one.
     """
     fence = frozenset() if fence_field is None else frozenset({fence_field})
-    return request.with_fields(request.fields.without(CONDITIONAL_FIELDS | fence))
+    return request.with_fields(request.fields.without(conditions | fence))
 
 
 def _selecting(fields: Fields, rules: SelectRules) -> Fields:

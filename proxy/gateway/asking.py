@@ -6,11 +6,13 @@ here: what is done about the state; `proxy.gateway.reading` and `proxy.gateway.w
 
 from dataclasses import replace
 
-from proxy.core import cors, injecting, injection, preconditions, presenting, selecting
+from proxy.core import cors, entity_tag, injecting, injection, preconditions, presenting, selecting
 from proxy.core import variant as variants
+from proxy.core.entity_tag import EntityTag
+from proxy.core.fields import Fields
 from proxy.core.matching import Match, Routes
 from proxy.core.message import Request, Response
-from proxy.core.minting import Minter, Provenance, Validator, of_whole
+from proxy.core.minting import Minter, Provenance, Validator
 from proxy.core.preconditions import Preconditions
 from proxy.core.representation import Opaque, Representation, Selected, classify, comparable
 from proxy.core.route import Query
@@ -34,6 +36,9 @@ from proxy.ports import (
 
 NOT_ACCEPTABLE = 406
 
+TAGGED = ("if-match", "if-none-match", "if-range")
+"""Fields of preconditions that hold entity tags."""
+
 
 class Asking:
     """Select, mint, remember, recall. Raised by every coroutine: `errors.Failure`."""
@@ -55,7 +60,12 @@ class Asking:
         parsed = Preconditions.parse(request.fields, match.route.policy.tolerated)
         if request.safe or match.reading.query is not Query.VIEW or not isinstance(parsed.if_match, tuple):
             return parsed
-        return replace(parsed, if_match=(*parsed.if_match, *map(of_whole, parsed.if_match)))
+        wholes = (self._minter.of_whole(tag) for tag in parsed.if_match)
+        return replace(parsed, if_match=(*parsed.if_match, *(whole for whole in wholes if whole is not None)))
+
+    def naming_ours(self, request: Request) -> frozenset[str]:
+        """Return the fields of preconditions that name a tag of ours, in any spelling; it is nothing elsewhere (I6)."""
+        return frozenset(name for name in TAGGED if any(map(self._minter.is_ours, _listed(request.fields, name))))
 
     async def select_compared(
         self, asks: Request, match: Match, conditions: Preconditions, journal: Journal, *, under: Lease | None = None
@@ -65,6 +75,8 @@ class Asking:
         Its own come first: what they select may depend on more of them than a tag can name.
         """
         selection = await self.select(asks, match, journal, under=under)
+        if _names(conditions, selection.validator):
+            return selection
         head, shows = selection.selected.response, isinstance(selection.selected, Representation)
         other = self.other_variant(match, conditions, variants.of(head.fields) if shows else None)
         if other is None or not (shows or head.status == NOT_ACCEPTABLE):
@@ -174,6 +186,21 @@ class Asking:
         except BaseException:
             await reply.aclose()
             raise
+
+
+def _names(conditions: Preconditions, current: Validator | None) -> bool:
+    """Tell whether a tag in If-Match is that of a state."""
+    listed = conditions.if_match if isinstance(conditions.if_match, tuple) else ()
+    return current is not None and any(tag.strong_match(current.tag) for tag in listed)
+
+
+def _listed(fields: Fields, name: str) -> tuple[EntityTag, ...]:
+    """Return the tags in a field, in any spelling that is tolerated somewhere; none of what cannot be read."""
+    try:
+        tags = entity_tag.parse_list(fields.get(name) or "", entity_tag.TOLERANT)
+    except ValueError:
+        return ()
+    return tags if isinstance(tags, tuple) else ()
 
 
 async def _read(reply: Reply, match: Match) -> tuple[Selected, Reply | None]:

@@ -90,12 +90,11 @@ class Creating(Asking):
     async def _selected(self, creation: Creation, match: Match, journal: Journal) -> EntityTag | None:
         rules = match.route.lock
         async with AsyncExitStack() as held:
-            lease = creation.lease if match.lock_key == creation.match.lock_key else None
-            if lease is None:
-                terms = LeaseTerms(PATIENCE, rules.read, rules.write, rules.waiters)
-                lease = await held.enter_async_context(self._lock.hold(match.lock_key, terms))
-                if not await self._state.untouched(match.lock_key, creation.sent):
-                    return None
+            own = creation.lease if match.lock_key == creation.match.lock_key else None
+            terms = LeaseTerms(PATIENCE, rules.read, rules.write, rules.waiters)
+            lease = own if own is not None else await held.enter_async_context(self._lock.hold(match.lock_key, terms))
             selection = await self.select(creation.request, match, journal, under=lease, step=Step.SETTLE)
             await selection.aclose()
-            return selection.validator.tag if selection.validator is not None and lease.lasts else None
+            # Not before: who wrote while it was selected has left a mark as well.
+            alone = own is not None or await self._state.untouched(match.lock_key, creation.sent)
+            return selection.validator.tag if alone and selection.validator is not None and lease.lasts else None

@@ -7,14 +7,17 @@ not: whether a write is performed (`proxy.gateway.writing`).
 from hashlib import blake2b
 
 from proxy.core import media_type, presenting, uninjecting
+from proxy.core.fields import Fields
 from proxy.core.message import Response
+from proxy.core.presenting import Statement
 from proxy.core.representation import Absent, Opaque, Representation
-from proxy.core.route import TagOnWrite
 from proxy.core.verdict import AlreadyApplied, Indeterminate, PreconditionFailed, Reason, Verdict
-from proxy.errors import Unverifiable
 from proxy.gateway.asking import remembered
 from proxy.gateway.exchange import Answer, Selection, Write
-from proxy.gateway.reading import Reading
+from proxy.gateway.reading import Reading, comparable
+
+DESCRIBING = ("content-language", "content-disposition")
+"""Fields of a PUT, besides the media type, that are stored with its content."""
 
 DIGEST_SIZE = 32
 """Bytes of the digest of received content (ports.ReceivedContent)."""
@@ -29,12 +32,9 @@ class Declining(Reading):
         status = selected.response.status
         if not isinstance(selected, Opaque):
             await self._remember(write, selection)
-        if isinstance(selected, Opaque) and not selected.why.relayed:
+        elif not selected.why.relayed:
             await selection.aclose()
-            detail = (
-                f"The origin server's answer to GET ({status}) shows no state to compare with: {selected.why.value}."
-            )
-            raise Unverifiable(detail)
+            comparable(selection)
         if await _is_done(write, verdict, selection):
             await selection.aclose()
             return Answer(AlreadyApplied(Reason.APPLIED), _done(write, selection))
@@ -86,10 +86,9 @@ async def _says_the_same(write: Write, current: Response) -> bool:
     sent, shown = (
         media_type.normalised(each.get("content-type") or "") for each in (write.request.fields, current.fields)
     )
-    coded = "content-encoding" in write.request.fields or "content-encoding" in current.fields
-    if sent != shown or coded:
+    if sent != shown or not _described_alike(write.request.fields, current.fields):
         return False
-    if blake2b(current.content, digest_size=DIGEST_SIZE).digest() == write.content.digest:
+    if _is_verbatim(write, current):
         return True
     route = write.match.reading
     if route.rules.exact or write.content.length > route.limits.mint:
@@ -98,9 +97,25 @@ async def _says_the_same(write: Write, current: Response) -> bool:
     return route.rules.canonical.form(content, sent) == route.rules.canonical.form(current.content, sent)
 
 
+def _described_alike(sent: Fields, shown: Fields) -> bool:
+    """Tell whether content is stored as what its sender says it is; coded content is not looked into."""
+    coded = "content-encoding" in sent or "content-encoding" in shown
+    return not coded and all(name not in sent or _members(sent, name) == _members(shown, name) for name in DESCRIBING)
+
+
+def _members(fields: Fields, name: str) -> list[str]:
+    return [member.strip(" \t").lower() for member in (fields.get(name) or "").split(",")]
+
+
+def _is_verbatim(write: Write, current: Response) -> bool:
+    return blake2b(current.content, digest_size=DIGEST_SIZE).digest() == write.content.digest
+
+
 def _done(write: Write, selection: Selection) -> Response:
-    """Return what a client is told whose write was done before: 204, with the tag where the route says tags."""
-    done = Response(204, presenting.NOTHING)
-    if selection.validator is None or write.match.route.etag_on_write is TagOnWrite.NEVER:
+    """Return what a client is told whose write was done before: 204, with the tag where one would be told after it."""
+    done, validator = Response(204, presenting.NOTHING), selection.validator
+    says = presenting.statement(write.match, write.request.method, done)
+    verbatim = says is Statement.IF_VERBATIM and _is_verbatim(write, selection.selected.response)
+    if validator is None or not (verbatim or says is Statement.CURRENT):
         return done
-    return Response(204, done.fields.adding("ETag", str(selection.validator.tag)))
+    return Response(204, done.fields.adding("ETag", str(validator.tag)))

@@ -17,7 +17,7 @@ from proxy.core.representation import Opacity, Opaque, Representation, Selected
 from proxy.core.route import Guard, Route, UnconditionalPost, Unmatched
 from proxy.core.tag_rules import Aba
 from proxy.core.verdict import NotModified, Perform, PreconditionFailed, Reason, Verdict
-from proxy.errors import Failure, MalformedPrecondition, StoreFailure, Unanswered
+from proxy.errors import Failure, MalformedPrecondition, NotSent, StoreFailure, Unanswered, Unverifiable
 from proxy.gateway.asking import remembered
 from proxy.gateway.creating import Creating, Creation
 from proxy.gateway.exchange import Answer, Kind, Plan, Selection, matched, unknown
@@ -50,16 +50,21 @@ class Reading(Creating):
         match, began = planned.match, self._state.now()
         route = UNMATCHED if match is None else match.route
         guarded = match is not None and route.guard is not Guard.OFF
-        # Its conditions may name tags of ours (I6).
-        sent = selecting.write(request, fence_field=route.fence) if guarded else request
+        sent = self._passed_on(request, route) if guarded else request
         budget = Budget(route.timeouts.connect, route.timeouts.relay)
         with journal.step(Step.RELAY):
             try:
+                await self._count(request, planned)
                 reply = await self._upstream.send(sent, content, purpose=Purpose.RELAY, budget=budget, interim=interim)
                 await self._forget(request, planned, reply)
             except Unanswered as failure:
                 await self._forget(request, planned, ahead=route.timeouts.settle)
                 raise failure if request.safe else unknown(failure) from failure
+            except NotSent:
+                raise
+            except BaseException:  # its client left, and it may have been applied
+                await self._forget(request, planned, ahead=route.timeouts.settle)
+                raise
         journal.note(upstream_status=reply.status)
         response, tag = Response(reply.status, reply.fields), None
         if match is not None and not request.safe:
@@ -85,13 +90,21 @@ class Reading(Creating):
     async def observe(self, request: Request, planned: Plan, journal: Journal) -> Answer:
         """Answer a GET or HEAD on a guarded resource from its current representation."""
         match = matched(planned)
+        if match.route.guard is not Guard.REPORT:
+            return await self._observed(request, planned, self.conditions(request, match), journal)
+        conditions, fault = Preconditions(), None
         try:
             conditions = self.conditions(request, match)
-        except MalformedPrecondition as failure:
-            if match.route.guard is not Guard.REPORT:
-                raise
-            answer = await self.observe(selecting.without_tags(request), planned, journal)
-            return replace(answer, would=failure)
+        except MalformedPrecondition as malformed:
+            fault = malformed
+        try:
+            answer = await self._observed(request, planned, conditions, journal)
+        except Unanswered:  # perhaps because a selection has less time than what is relayed
+            answer = await self.relay(request, None, planned, journal)
+        return answer if fault is None else replace(answer, would=fault)
+
+    async def _observed(self, request: Request, planned: Plan, conditions: Preconditions, journal: Journal) -> Answer:
+        match = matched(planned)
         trusted = await self.presume(request, match, conditions, journal)
         if trusted is not None:
             return trusted
@@ -150,9 +163,19 @@ class Reading(Creating):
             asks = selecting.on_behalf(request, match.route.select)
             selection = await self.select_compared(asks, match, conditions, journal)
             await selection.aclose()
+            comparable(selection)
             return self.judge(request.method, match, conditions, selection)
         except Failure as failure:
             return failure
+
+    def _passed_on(self, request: Request, route: Route) -> Request:
+        """Return a request as it is relayed: its conditions may name tags of ours (I6).
+
+        Where the route only reports, the origin server may well enforce those that do not, as it did without us.
+        """
+        reports = route.guard is Guard.REPORT and not request.safe
+        dropped = self.naming_ours(request) if reports else CONDITIONAL_FIELDS
+        return selecting.write(request, fence_field=route.fence, conditions=dropped)
 
     async def _followed(self, creation: Creation, journal: Journal, reply: Reply) -> EntityTag | None:
         try:
@@ -165,17 +188,32 @@ class Reading(Creating):
         """Forget what an unsafe request may have changed, or will in the time `ahead`. Cancelled, it closes `reply`."""
         if planned.match is None or request.safe:
             return
-        if planned.match.route.guard is Guard.OFF and not self._routes.trust_something:
-            return
         try:
-            await self._state.forget(planned.match.lock_key, ahead=ahead)
-            if planned.match.reading.rules.aba is Aba.DETECT:
-                with suppress(StoreFailure):
-                    await self._state.count(planned.match.lock_key)
+            if planned.match.route.guard is not Guard.OFF or self._routes.trust_something:
+                await self._state.forget(planned.match.lock_key, ahead=ahead)
+            await self._count(request, planned)
         except BaseException:
             if reply is not None:
                 await reply.aclose()
             raise
+
+    async def _count(self, request: Request, planned: Plan) -> None:
+        """Count a relayed write where writes are counted, if that can be done.
+
+        Before it is sent, and when it is over: it takes no lock, so others may be applied and counted between.
+        """
+        if planned.match is not None and not request.safe and planned.match.reading.rules.aba is Aba.DETECT:
+            with suppress(StoreFailure):
+                await self._state.count(planned.match.lock_key)
+
+
+def comparable(selection: Selection) -> None:
+    """Check that a selection shows a state, or an answer that speaks in its place. Raised: `errors.Unverifiable`."""
+    selected = selection.selected
+    if isinstance(selected, Opaque) and not selected.why.relayed:
+        status = selected.response.status
+        detail = f"The origin server's answer to GET ({status}) shows no state to compare with: {selected.why.value}."
+        raise Unverifiable(detail)
 
 
 def _asks_for_a_part(request: Request, selected: Selected) -> bool:

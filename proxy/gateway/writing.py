@@ -210,11 +210,12 @@ def _forwarded(write: Write, current: Validator | None, lease: Lease) -> Request
     An origin server that enforces those knows of writers that go past us; one that does not takes no harm (I6). The
     fence goes along where the route says so.
     """
-    route = write.match.route
-    if current is None or current.minted or route.state is not None:
+    route, listed = write.match.route, isinstance(write.conditions.if_match, tuple)
+    weakly = current is not None and current.tag.weak and listed  # tolerated here, and true nowhere else (§13.1.1)
+    if current is None or current.minted or weakly or route.state is not None:
         return selecting.fenced(selecting.write(write.request), route.fence, lease.fence)
     request = write.request
-    if isinstance(write.conditions.if_match, tuple):  # one of them names it, perhaps in a spelling tolerated here alone
+    if listed:  # one of them names it, perhaps in a spelling tolerated here alone
         request = request.with_fields(request.fields.replacing("If-Match", str(current.tag)))
     return selecting.fenced(request, route.fence, lease.fence)
 

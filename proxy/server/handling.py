@@ -17,6 +17,7 @@ from proxy.core import admission, cors, forwarding, framing, proxy_status, uninj
 from proxy.core.fields import Fields
 from proxy.core.matching import UNMATCHED
 from proxy.core.message import SAFE_METHODS, Request, Response
+from proxy.core.route import Guard
 from proxy.core.verdict import PreconditionFailed, PreconditionRequired
 from proxy.errors import BadFraming, ClientGone, Failure, MalformedRequest, Outcome
 from proxy.gateway import Answer, Gateway, Kind, Plan, rewriting
@@ -26,7 +27,7 @@ from proxy.problems import Situation
 from proxy.server.draining import Census
 from proxy.server.exchange import Exchange
 from proxy.server.presence import WhileHere, finished
-from proxy.server.receiving import Received, receive
+from proxy.server.receiving import Received, Resumed, begin, receive
 from proxy.server.sent import Sent
 
 _log = logging.getLogger(__name__)
@@ -103,9 +104,10 @@ class Handling:
 
     async def _pass(self, exchange: Exchange, request: Request, plan: Plan) -> None:
         """Relay or observe: given up as soon as the client leaves."""
-        if plan.kind is Kind.OBSERVE:
-            if framing.has_content(exchange.fields):
-                raise MalformedRequest(f"{request.method} must have no content here.")
+        content_of_get = plan.kind is Kind.OBSERVE and framing.has_content(exchange.fields)
+        if content_of_get and matched(plan).route.guard is not Guard.REPORT:
+            raise MalformedRequest(f"{request.method} must have no content here.")
+        if plan.kind is Kind.OBSERVE and not content_of_get:
             answer = await self._gateway.observe(request, plan, exchange.journal)
         elif exchange.framed and uninjecting.concerns(request, plan.match):
             await self._pass_whole(exchange, request, plan)
@@ -116,10 +118,21 @@ class Handling:
         await self._send(exchange, answer)
 
     async def _pass_whole(self, exchange: Exchange, request: Request, plan: Plan) -> None:
-        """Receive the whole content of a request that is relayed, since what is forwarded of it depends on it."""
-        content = await self._received(exchange, plan)
+        """Receive the whole content of a request that is relayed, since what is forwarded of it depends on it.
+
+        Where the route only reports, nothing is too large or too late: what cannot be looked into goes on as it comes.
+        """
+        arriving, whole = exchange.content(), True
+        if plan.kind is Kind.REPORT:
+            route = matched(plan).route
+            with exchange.journal.step(Step.RECEIVE):
+                content, whole = await begin(arriving, route.limits.mint, route.timeouts.relay)
+        else:
+            content = await self._received(exchange, plan)
         try:
-            kept = await rewriting.forwarded(request, content, plan.match)
+            kept: tuple[Request, Content] = (request, Resumed(content, arriving))
+            if whole:
+                kept = await rewriting.forwarded(request, content, plan.match)
             await self._send(exchange, await self._onward(exchange, *kept, plan))
         finally:
             content.close()

@@ -152,6 +152,48 @@ async def receive(content: Arriving, limit: int, seconds: float) -> Received:
     return received
 
 
+class Resumed:
+    """Content of which the beginning was received and the rest still arrives (`ports.Content`), to be iterated once."""
+
+    def __init__(self, received: Received, rest: Arriving) -> None:
+        self._received = received
+        self._rest = rest
+
+    @property
+    def length(self) -> int | None:
+        """Bytes announced; None when it comes in chunks."""
+        return self._rest.length
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for piece in self._received:
+            yield piece
+        async for piece in self._rest:
+            yield piece
+
+
+async def begin(content: Arriving, limit: int, seconds: float) -> tuple[Received, bool]:
+    """Receive content until it exceeds `limit`; return what came, which the caller closes, and whether that is all.
+
+    Of content that is announced to be larger nothing is received. Raised: `errors.ReceiveTimeout` when nothing comes
+    for `seconds`; what `Arriving` raises.
+    """
+    received = Received()
+    try:
+        while (content.length or 0) <= limit and received.length <= limit:
+            async with asyncio.timeout(seconds):
+                piece = await anext(content, None)
+            if piece is None:
+                return received, True
+            await received.add(piece)
+    except TimeoutError:
+        received.close()
+        raise ReceiveTimeout(f"Nothing of the request content arrived within {seconds:g} s.") from None
+    except BaseException:
+        received.close()
+        raise
+    return received, False
+
+
 async def _take(content: Arriving, received: Received, limit: int) -> None:
     async for piece in content:
         if received.length + len(piece) > limit:

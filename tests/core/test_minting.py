@@ -11,10 +11,10 @@ from proxy.core.canonical import AsSent, CanonicalJson
 from proxy.core.entity_tag import EntityTag
 from proxy.core.fields import Fields
 from proxy.core.message import Response
-from proxy.core.minting import PUBLIC_SECRET, Minter, Provenance, Validator, of_whole
+from proxy.core.minting import PUBLIC_SECRET, Minter, Provenance, Validator
 from proxy.core.tag_rules import Aba, TagRules, UpstreamTag, kept_tag
 from proxy.core.variant import Variant
-from proxy.core.version import MemberVersion
+from proxy.core.version import FieldVersion, MemberVersion
 
 SECRET = "a secret of the tests"
 REPLACE = TagRules(upstream=UpstreamTag.REPLACE)
@@ -351,12 +351,50 @@ def test_a_version_stands_for_the_content() -> None:
     assert len({tag(b'{"v": 1}'), tag(b'{"v": 2}'), tag(b"1"), tag(b"2"), tag(b'"1"')}) == 5
 
 
+def test_the_name_of_a_version_counts() -> None:
+    """Two members that happen to have one value are two versions: an old tag names no state under new rules."""
+    rules = [TagRules(version=version) for version in (MemberVersion("/v"), MemberVersion("/w"), FieldVersion("x"))]
+    assert len({Minter(SECRET).mint("/a", varied(b'{"v":1,"w":1}'), each).tag for each in rules}) == 3
+
+
+def test_a_tag_names_a_variant_or_none() -> None:
+    """A dot with nothing behind it was never written, nor anything else in its place."""
+    minter = Minter(SECRET)
+    plain = minter.mint("/a", Response(200, Fields(), b"1"), TagRules()).tag
+    named = minter.mint("/a", varied(b"1"), TagRules()).tag
+    for opaque in (f"{plain.opaque}.", named.opaque.replace(".", "-", 1)):
+        assert minter.provenance("/a", EntityTag(opaque)) is Provenance.UNKNOWN
+
+
 def test_a_view_names_the_whole() -> None:
     """Its tag begins as the whole's, changes with the whole and with what the view shows, and is told from it."""
     minter = Minter(SECRET)
     wholes = [minter.mint("/a", varied(content), TagRules()) for content in (b"1", b"2")]
     views = [minter.view(whole, varied(content), TagRules()).tag for whole in wholes for content in (b"x", b"y")]
     assert len({whole.tag for whole in wholes} | set(views)) == 6
-    assert [of_whole(tag) for tag in views] == [wholes[0].tag, wholes[0].tag, wholes[1].tag, wholes[1].tag]
+    assert [minter.of_whole(tag) for tag in views] == [wholes[0].tag, wholes[0].tag, wholes[1].tag, wholes[1].tag]
     assert {minter.provenance("/a", tag) for tag in views} == {Provenance.RESOURCE}
-    assert of_whole(wholes[0].tag) == wholes[0].tag
+    assert minter.of_whole(wholes[0].tag) is None
+
+
+def test_a_view_that_was_not_made_here_names_no_whole() -> None:
+    """Each character counts, of what it shows and of the whole; a tag of the origin server's may look like one."""
+    minter = Minter(SECRET)
+    whole = Validator(EntityTag("a?b", weak=True), None, minted=False)
+    view = minter.view(whole, varied(b"x"), TagRules()).tag
+    assert minter.of_whole(view) == whole.tag
+    assert Minter("another").of_whole(view) is None
+    for at in range(len(view.opaque) - 1):  # the last character has bits to spare
+        changed = "A" if view.opaque[at] != "A" else "B"
+        assert minter.of_whole(EntityTag(f"{view.opaque[:at]}{changed}{view.opaque[at + 1 :]}")) is None
+    assert minter.of_whole(EntityTag(view.opaque + "?")) is None
+
+
+def test_what_was_made_here() -> None:
+    """Whatever it was made for: a whole resource, another one, a view of what has the origin server's own tag."""
+    minter, own = Minter(SECRET), Validator(EntityTag("own"), None, minted=False)
+    minted = minter.mint("/a", varied(b"1"), TagRules())
+    views = [minter.view(whole, varied(b"x"), TagRules()).tag for whole in (minted, own)]
+    assert all(map(minter.is_ours, (minted.tag, *views)))
+    assert not minter.is_ours(own.tag)
+    assert not Minter("another").is_ours(minted.tag)

@@ -28,6 +28,7 @@ def shown(content: bytes, *lines: tuple[str, str]) -> Response:
         (b'"v"', None),
         (b"{", None),
         (b'{"v": 1, "v": 2}', None),
+        (b'{"v": ' + 100_000 * b"[" + 100_000 * b"]" + b"}", None),
     ],
 )
 def test_a_member_is_read_as_it_is_spelled(content: bytes, version: bytes | None) -> None:

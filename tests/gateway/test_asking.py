@@ -3,28 +3,30 @@
 import asyncio
 import gzip
 import json
+from contextlib import suppress
 from dataclasses import replace
 from itertools import count
+from typing import Any
 
 import pytest
 
 from proxy.config.json_path import JsonPath
 from proxy.core.canonical import CanonicalJson
 from proxy.core.injection import Injection
-from proxy.core.matching import Match
+from proxy.core.matching import Match, Routes
 from proxy.core.message import Request
-from proxy.core.route import Query, Route, SelectRules
+from proxy.core.route import Query, Route, SelectRules, TagOnWrite
 from proxy.core.self_link import SelfLink
 from proxy.core.tag_rules import Aba, TagRules
 from proxy.core.template import Template
 from proxy.core.verdict import NotModified, Perform, PreconditionFailed, Reason
 from proxy.core.version import MemberVersion
-from proxy.errors import Failure, StoreFailure
+from proxy.errors import Failure, StoreFailure, Unverifiable
 from proxy.gateway import Answer
 from proxy.gateway.asking import speaks_for
 from proxy.ports import LeaseTerms, Purpose
 from tests.support.memories import UncountedState
-from tests.support.scripted import Canned, Rig, answering, request
+from tests.support.scripted import TEXT, Canned, Rig, answering, request
 
 WIKI = Route("wiki", Template.parse("/wiki/{id}"))
 JSON, XML = "application/json", "application/xml"
@@ -89,6 +91,20 @@ async def test_what_a_writer_accepts_comes_first() -> None:
     assert {sent.request.fields.get("accept") for sent in rig.upstream.selects()} == {second[1]}
 
 
+@pytest.mark.parametrize("first", [True, False])
+async def test_any_tag_of_a_list_may_be_that_of_what_a_writer_accepts(first: bool) -> None:
+    """RFC 9110 §13.1.1: one that names what is selected is enough, whatever else is in the list, and before it."""
+    origin = Negotiating()
+    rig = Rig(origin, replace(WIKI, etag_on_write=TagOnWrite.NEVER))
+    gone = tag_of(await rig.get("/wiki/1", ("Accept", JSON)))
+    origin.state = b"2"
+    current = tag_of(await rig.get("/wiki/1", ("Accept", XML)))
+    listed = ", ".join([current, gone] if first else [gone, current])
+    asked = len(rig.upstream.selects())
+    assert (await rig.write("PUT", ("If-Match", listed), ("Accept", XML))).verdict == Perform(Reason.HOLDS)
+    assert len(rig.upstream.selects()) == asked + 1
+
+
 async def test_a_writer_who_accepts_nothing_that_there_is_has_its_tag_compared() -> None:
     """A 406 to the selection is no refusal of the write: it has a tag of what there is."""
 
@@ -106,6 +122,39 @@ async def test_a_writer_who_accepts_nothing_that_there_is_has_its_tag_compared()
     assert unnamed.response.status == 406
 
 
+@pytest.mark.parametrize("status", [401, 403, 404, 500])
+async def test_nothing_but_406_has_another_variant_asked_for(status: int) -> None:
+    """I7: what the writer's own fields come to speaks first, and a variant named in a tag opens no door."""
+    shown = Canned(200, b"1", (("Content-Type", JSON), ("Vary", "Accept")))
+    rig = Rig(lambda asked, _: shown if asked.fields.get("accept") == JSON else Canned(status, b"no"), WIKI)
+    tag = tag_of(await rig.get("/wiki/1", ("Accept", JSON)))
+    asked = len(rig.upstream.sent)
+    with suppress(Unverifiable):
+        answer = await rig.write("PATCH", ("If-Match", tag), ("Accept", XML))
+        assert answer.response is not None
+        assert answer.response.status == status
+    assert len(rig.upstream.sent) == asked + 1
+
+
+async def test_another_variant_is_asked_for_as_the_first_was() -> None:
+    """I1: under the same lease, so that no cache answers and a fence goes along; and the first answer is let go of."""
+    refused = Canned(406, b"no")
+    shown = Canned(200, b"1", (("Content-Type", JSON), ("Vary", "Accept")))
+
+    def script(asked: Request, purpose: Purpose) -> Canned | Failure:
+        if purpose is not Purpose.SELECT:
+            return Canned(204)
+        return shown if asked.fields.get("accept") == JSON else refused
+
+    rig = Rig(script, replace(WIKI, fence="Fence", etag_on_write=TagOnWrite.NEVER))
+    tag = tag_of(await rig.get("/wiki/1", ("Accept", JSON)))
+    await rig.write("PUT", ("If-Match", tag), ("Accept", XML))
+    _, first, second, write = [sent.request.fields for sent in rig.upstream.sent]
+    assert first.get("fence") == second.get("fence") == write.get("fence")
+    assert first.get("cache-control") == second.get("cache-control") == "no-cache"
+    assert refused.closed == 1
+
+
 @pytest.mark.parametrize("trust", [0.0, 60.0])
 async def test_what_is_remembered_of_another_variant_refuses_nobody(trust: float) -> None:
     """I2: it tells nothing of the state that the tag names, whether somebody had to be waited for or not."""
@@ -117,6 +166,18 @@ async def test_what_is_remembered_of_another_variant_refuses_nobody(trust: float
         await asyncio.sleep(0)
         await rig.get("/wiki/1", other)  # it is remembered, for readers and writers who accept that
     assert (await writing).verdict == Perform(Reason.HOLDS)
+
+
+async def test_what_is_remembered_of_this_variant_refuses() -> None:
+    """I2: it is what the tag is compared with, so the origin server need not be asked once more."""
+    origin = Negotiating()
+    rig, accept = Rig(origin, replace(WIKI, trust=60.0)), ("Accept", JSON)
+    stale = tag_of(await rig.get("/wiki/1", accept))
+    await rig.write("PUT", accept)
+    await rig.get("/wiki/1", accept)
+    asked = len(rig.upstream.sent)
+    assert isinstance((await rig.write("PUT", ("If-Match", stale), accept)).verdict, PreconditionFailed)
+    assert len(rig.upstream.sent) == asked
 
 
 async def test_another_variants_tag_is_no_copy_of_this_one() -> None:
@@ -243,6 +304,43 @@ async def test_a_view_of_what_shows_no_state_has_no_tag() -> None:
         assert (answer.response.status, tag_of(answer)) == (200 if shows else 403, "")
 
 
+async def test_what_a_view_is_selected_with() -> None:
+    """Where it is trusted afterwards no cache answers for either; what was not read of the whole is let go of."""
+    refused = Canned(403, b"no")
+    rig = Rig(lambda asked, _: Canned(200, b"x") if asked.target.query else refused, replace(VIEWS, trust=60.0))
+    await rig.get(VIEW)
+    assert [sent.request.fields.get("cache-control") for sent in rig.upstream.sent] == ["no-cache"] * 2
+    assert refused.closed == 1
+
+
+async def test_a_view_is_remembered_as_itself() -> None:
+    """Trusted, it tells nothing of the whole or of another view, and the whole nothing of it."""
+    rig = Rig(Viewed(), replace(VIEWS, trust=60.0))
+    paths = ("/wiki/1", VIEW, "/wiki/1?fields=age")
+    tags = [tag_of(await rig.get(path)) for path in paths]
+    asked = len(rig.upstream.sent)
+    for path, own in zip(paths, tags, strict=True):
+        assert isinstance((await rig.get(path, ("If-None-Match", own))).verdict, NotModified)
+    assert len(rig.upstream.sent) == asked
+    for path, other in ((VIEW, tags[0]), ("/wiki/1", tags[1])):
+        assert isinstance((await rig.get(path, ("If-None-Match", other))).verdict, Perform)
+
+
+@pytest.mark.parametrize("asked", ['"a?b"', '"a?AAAAAAAAAAAAAAAAAAAAAA"', '"a?AAAAAAAAAAAAAAAAAAAAAAAAAAA"'])
+async def test_the_origin_servers_own_tag_is_no_view_of_another(asked: str) -> None:
+    """It may hold a question mark, and begin as the tag of another state; that is not the state that it names."""
+    rig = Rig(answering(Canned(200, b"now", (*TEXT, ("ETag", '"a"')))), replace(WIKI, query=Query.VIEW))
+    assert isinstance((await rig.write("PUT", ("If-Match", asked))).verdict, PreconditionFailed)
+
+
+async def test_a_view_names_the_origin_servers_own_tag() -> None:
+    """Also one that holds a question mark; what is forwarded names the whole."""
+    rig = Rig(answering(Canned(200, b"now", (*TEXT, ("ETag", '"a?b"')))), replace(WIKI, query=Query.VIEW))
+    view = tag_of(await rig.get(VIEW))
+    assert (await rig.write("PUT", ("If-Match", view))).verdict == Perform(Reason.HOLDS)
+    assert rig.upstream.performed()[0].request.fields.get("if-match") == '"a?b"'
+
+
 async def test_elsewhere_a_query_is_no_view() -> None:
     """A tag of what a query shows says nothing of the rest unless the route says so."""
     rig = Rig(Viewed(), WIKI)
@@ -266,6 +364,21 @@ async def test_content_that_returns_has_another_tag() -> None:
     assert (await rig.write("PUT", ("If-Match", tag_of(await rig.get())))).verdict == Perform(Reason.HOLDS)
 
 
+async def test_content_has_the_number_from_before_it_was_selected(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is read afterwards may be that of a later write, whose content was never seen."""
+    rig = Rig(answering(Canned(200, b"old")), COUNTED)
+    send = rig.upstream.send
+
+    async def sent(*arguments: Any, **options: Any) -> Canned:
+        await rig.state.count("/wiki/1")
+        return await send(*arguments, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(rig.upstream, "send", sent)
+        before = tag_of(await rig.get())
+    assert before != tag_of(await rig.get())
+
+
 async def test_a_write_that_is_refused_is_not_counted() -> None:
     """Nobody's tag becomes stale by somebody else's mistake."""
     rig = Rig(answering(Canned(200, b"old")), COUNTED)
@@ -280,6 +393,21 @@ async def test_a_relayed_write_is_counted() -> None:
     before = tag_of(await rig.get())
     await rig.relay("POST")
     assert tag_of(await rig.get()) != before
+
+
+async def test_a_relayed_write_is_counted_before_it_may_be_applied(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever sees what it made of the resource must not find the number of what there was before."""
+    rig, seen = Rig(answering(Canned(200, b"old")), COUNTED), list[int]()
+    before = await rig.state.writes("/wiki/1")
+    send = rig.upstream.send
+
+    async def sent(*arguments: Any, **options: Any) -> Canned:
+        seen.append(await rig.state.writes("/wiki/1"))
+        return await send(*arguments, **options)
+
+    monkeypatch.setattr(rig.upstream, "send", sent)
+    await rig.relay("POST")
+    assert before < seen[0] < await rig.state.writes("/wiki/1")
 
 
 async def test_without_the_count_there_is_no_tag_and_no_write() -> None:
@@ -312,6 +440,27 @@ TAGGED = replace(
 )
 PAGES = b'{"pages": [{"self": "/wiki/1", "text": "eggs"}]}'
 SHOWN = ("Content-Type", JSON)
+
+
+async def test_what_the_readers_route_captures_names_the_items() -> None:
+    """A write's own route may call it otherwise, or its `state` make it of something else."""
+    link = replace(
+        TAGGED,
+        name="reads",
+        methods=frozenset({"GET"}),
+        inject=Injection(items=(JsonPath("$.pages[*]"),), link=SelfLink.parse("/{id}/{/text}")),
+        template=Template.parse("/{id}/{rest...}"),
+    )
+    writes = replace(WIKI, name="writes", template=Template.parse("/{book}/{page}"), methods=frozenset({"PUT"}))
+    sorts = replace(writes, name="sorts", template=Template.parse("/sort/{id}"), state=Template.parse("/wiki/{id}"))
+    rig = Rig(answering(Canned(200, b'{"pages": [{"text": "eggs"}]}', (SHOWN,))))
+    rig.gateway.adopt(Routes((sorts, writes, link)))
+    shown = await rig.get("/wiki/all", ("Host", "h"))
+    assert shown.response is not None
+    assert "_etag" in json.loads(shown.response.content)["pages"][0]
+    for path in ("/wiki/all", "/sort/all"):
+        answer = await rig.write("PUT", ("If-Match", tag_of(shown)), ("Host", "h"), path=path)
+        assert answer.verdict == Perform(Reason.HOLDS)
 
 
 async def test_a_write_is_compared_with_the_tag_that_a_reader_was_shown() -> None:

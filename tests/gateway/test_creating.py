@@ -30,10 +30,11 @@ class Collection(Rig):
         self.shown: Canned | Failure = Canned(200, NEW)
         super().__init__(self._answer, (routes or (LIST, ITEM))[0], state=MemoryState())
         self.gateway = Gateway(Routes(routes or (LIST, ITEM)), self.upstream, self.lock, self.state, self.minter)
-        self.meanwhile = self.nobody_writes
+        self.meanwhile = self.while_selected = self.nobody_writes
 
     def _answer(self, asked: Request, purpose: Purpose) -> Canned | Failure:
         if purpose is Purpose.SELECT:
+            self.while_selected()
             return self.shown if asked.target.path.startswith("/things/7") else Canned(200, b"list")
         self.meanwhile()
         return Canned(self.status, b"", (*TEXT, ("Location", self.location)))
@@ -134,6 +135,13 @@ async def test_what_somebody_wrote_meanwhile_has_no_tag_here() -> None:
     """I11: it would be the tag of a state that whoever created it never saw, and would let it overwrite that."""
     rig = Collection()
     rig.meanwhile = rig.somebody_writes
+    assert await rig.create() is None
+
+
+async def test_what_somebody_writes_while_it_is_selected_has_no_tag_here() -> None:
+    """A lock that ended too early, as by a clock that was set, is no reason to say another's tag."""
+    rig = Collection()
+    rig.while_selected = rig.somebody_writes
     assert await rig.create() is None
 
 

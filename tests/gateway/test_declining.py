@@ -88,7 +88,8 @@ async def test_what_it_may_not_read_is_not_shown() -> None:
 )
 async def test_a_put_of_the_current_state_is_done(shown: Canned, sent: bytes) -> None:
     """RFC 9110 §13.1.1: who sends it again after an answer was lost is told that it is done, and nothing is sent."""
-    rig = Rig(answering(shown), replace(APPLIED, rules=TagRules(CanonicalJson())))
+    rules = TagRules(CanonicalJson())
+    rig = Rig(answering(shown), replace(APPLIED, rules=rules, etag_on_write=TagOnWrite.ALWAYS))
     stale = rig.tag(OLD, lines=shown.lines)
     answer = await rig.write("PUT", ("If-Match", stale), *shown.lines, content=sent)
     assert answer.verdict == AlreadyApplied(Reason.APPLIED)
@@ -96,6 +97,26 @@ async def test_a_put_of_the_current_state_is_done(shown: Canned, sent: bytes) ->
     assert (answer.response.status, answer.response.content) == (204, b"")
     assert answer.response.fields.get("etag") == rig.tag(shown.content, lines=shown.lines)
     assert rig.upstream.performed() == []
+
+
+@pytest.mark.parametrize(
+    ("sent", "route", "said"),
+    [
+        (b'{"a": 1}', APPLIED, True),
+        (b'{"a":1}', APPLIED, False),
+        (b'{"a":1}', replace(APPLIED, etag_on_write=TagOnWrite.ALWAYS), True),
+        (b'{"a": 1}', replace(APPLIED, inject=Injection()), False),
+        (b'{"a": 1}', replace(APPLIED, inject=Injection(), etag_on_write=TagOnWrite.ALWAYS), True),
+        (b'{"a": 1}', replace(APPLIED, etag_on_write=TagOnWrite.NEVER), False),
+    ],
+)
+async def test_the_tag_is_said_as_after_a_write(sent: bytes, route: Route, said: bool) -> None:
+    """RFC 9110 §9.3.4: of content that is not exactly what was sent only where the route always says it."""
+    rig = Rig(answering(Canned(200, b'{"a": 1}', JSON)), replace(route, rules=TagRules(CanonicalJson())))
+    answer = await rig.write("PUT", ("If-Match", rig.tag(OLD, lines=JSON)), *JSON, content=sent)
+    assert answer.verdict == AlreadyApplied(Reason.APPLIED)
+    assert answer.response is not None
+    assert ("etag" in answer.response.fields) is said
 
 
 async def test_tags_in_content_do_not_count() -> None:
@@ -117,6 +138,9 @@ async def test_tags_in_content_do_not_count() -> None:
         (Canned(200, NEW, (*TEXT, ("Content-Encoding", "gzip"))), NEW, TEXT),
         (Canned(200, NEW), NEW, (*TEXT, ("Content-Encoding", "gzip"))),
         (Canned(200, b'{"a": 1}', JSON), b'{"a":1}', JSON),
+        (Canned(200, NEW), NEW, (*TEXT, ("Content-Language", "de"))),
+        (Canned(200, NEW, (*TEXT, ("Content-Language", "de"))), NEW, (*TEXT, ("Content-Language", "de, en"))),
+        (Canned(200, NEW), NEW, (*TEXT, ("Content-Disposition", "attachment"))),
     ],
 )
 async def test_a_put_of_anything_else_is_stale(shown: Canned, sent: bytes, lines: tuple[tuple[str, str], ...]) -> None:
@@ -153,6 +177,23 @@ async def test_a_delete_of_what_is_gone_is_done(absent: Absence, listed: str) ->
     assert rig.upstream.performed() == []
 
 
+async def test_what_is_told_of_the_same_content_counts_where_it_is_told() -> None:
+    """A client that says no language leaves it to the origin server; one that does means it."""
+    shown = Canned(200, NEW, (*TEXT, ("Content-Language", "de, EN"), ("Content-Disposition", "inline")))
+    for lines in (), (("Content-Language", "DE,en"),):
+        rig = Rig(answering(shown), APPLIED)
+        answer = await rig.write("PUT", ("If-Match", rig.tag(OLD, lines=shown.lines)), *TEXT, *lines, content=NEW)
+        assert answer.verdict == AlreadyApplied(Reason.APPLIED)
+
+
+async def test_a_delete_of_something_else_than_the_state_is_not_done() -> None:
+    """What guards a resource may be gone, and that resource still be there."""
+    state = replace(APPLIED, state=Template.parse("/state/{id}"))
+    answer = await Rig(answering(Canned(404)), state).write("DELETE", ("If-Match", '"gone"'))
+    assert answer.response is not None
+    assert answer.response.status == 404
+
+
 async def test_a_delete_without_a_condition_is_the_origin_servers() -> None:
     """Nothing was missed that could have been done before."""
     rig = Rig(answering(Canned(404), Canned(404)), APPLIED)
@@ -174,11 +215,3 @@ async def test_elsewhere_it_is_refused() -> None:
     rig = Rig(answering(Canned(200, NEW)))
     answer = await rig.write("PUT", ("If-Match", rig.tag(OLD)), *TEXT, content=NEW)
     assert isinstance(answer.verdict, PreconditionFailed)
-
-
-async def test_a_route_that_says_no_tags_says_none_here() -> None:
-    """`etag_on_write: never` holds for this answer, too."""
-    rig = Rig(answering(Canned(200, NEW)), replace(APPLIED, etag_on_write=TagOnWrite.NEVER))
-    answer = await rig.write("PUT", ("If-Match", rig.tag(OLD)), *TEXT, content=NEW)
-    assert answer.response is not None
-    assert "etag" not in answer.response.fields

@@ -10,16 +10,17 @@ from proxy.core import entity_tag
 from proxy.core.canonical import CanonicalJson
 from proxy.core.fields import Fields
 from proxy.core.matching import Routes
+from proxy.core.message import Request
 from proxy.core.preconditions import Policy, Require
-from proxy.core.route import Guard, Limits, Route, TagOnWrite, UnconditionalPost, Unmatched
+from proxy.core.route import Guard, Limits, Query, Route, TagOnWrite, UnconditionalPost, Unmatched
 from proxy.core.tag_rules import TagRules, UpstreamTag
 from proxy.core.template import Template
 from proxy.core.verdict import Indeterminate, NotModified, Perform, PreconditionFailed, PreconditionRequired, Reason
-from proxy.errors import Failure, MalformedPrecondition, NotSent, Outcome, OutcomeUnknown, Unanswered
+from proxy.errors import Failure, MalformedPrecondition, NotSent, Outcome, OutcomeUnknown, Unanswered, Unverifiable
 from proxy.gateway import Answer, Kind
 from proxy.ports import LeaseTerms, Purpose, Remembered
 from tests.support.memories import ClockedState
-from tests.support.scripted import TEXT, Canned, Rig, answering, request
+from tests.support.scripted import TEXT, Canned, Rig, Sent, answering, request
 from tests.support.world import SilentJournal, Text
 
 WIKI = Route("wiki", Template.parse("/wiki/{id}"))
@@ -435,6 +436,25 @@ async def test_a_write_of_unknown_outcome_ends_trust(
     assert [await rig.asks(), await rig.asks()] == [True, True]
 
 
+async def test_a_relayed_write_whose_client_leaves_ends_trust(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for its answer any more, and it may have been applied."""
+    rig, sending = Trusting(), asyncio.Event()
+    await rig.get()
+
+    async def sent(*_: object, **__: object) -> Canned:
+        sending.set()
+        return await asyncio.Future[Canned]()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(rig.upstream, "send", sent)
+        writing = asyncio.create_task(rig.relay("POST"))
+        await sending.wait()
+        writing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await writing
+    assert [await rig.asks(), await rig.asks()] == [True, True]  # it may be applied yet
+
+
 @pytest.mark.parametrize("write", [lambda rig: rig.relay("OPTIONS"), lambda rig: rig.write("PUT", ("If-Match", '"x"'))])
 async def test_what_changes_nothing_does_not_end_trust(write: Callable[[Rig], Awaitable[Answer]]) -> None:
     """A safe request that is relayed, or a write that is refused, leaves memory alone."""
@@ -509,11 +529,43 @@ async def reported(rig: Rig, *lines: tuple[str, str]) -> Answer:
     ],
 )
 async def test_a_route_that_reports_refuses_nothing(line: tuple[str, str], would: type) -> None:
-    """Every write is relayed, once, without its conditions, and what would have become of it is told."""
+    """Every write is relayed, once, as it came, and what would have become of it is told."""
     rig = Rig(answering(Canned(200, CONTENT)), REPORTING)
     assert isinstance((await reported(rig, line)).would, would)
-    (sent,) = [sent for sent in rig.upstream.sent if sent.purpose is Purpose.RELAY]
-    assert (sent.content, "if-match" in sent.request.fields) == (b"new", False)
+    (sent,) = relayed(rig)
+    assert (sent.content, line in sent.request.fields.lines) == (b"new", True)
+
+
+def relayed(rig: Rig) -> list[Sent]:
+    """Return what was relayed."""
+    return [sent for sent in rig.upstream.sent if sent.purpose is Purpose.RELAY]
+
+
+UNTIL = ("If-Unmodified-Since", "Mon, 01 Jan 2024 00:00:00 GMT")
+
+
+@pytest.mark.parametrize("name", ["If-Match", "If-None-Match"])
+async def test_a_report_takes_no_condition_from_an_origin_server_that_has_its_own(name: str) -> None:
+    """Who refuses stale writes goes on doing so; only a field that names a tag of ours means nothing there."""
+    rig = Rig(answering(Canned(200, CONTENT)), replace(REPORTING, fence="Fence"))
+    ours, elsewhere = rig.minted(CONTENT), rig.minted(CONTENT, path="/wiki/2")
+    theirs = ['"theirs"', 'W/"theirs"', '"a", "b"', "*", "no tag"]
+    mine = [str(ours), str(elsewhere), f'"theirs", {ours}', f"W/{ours}", ours.opaque, f'"{ours.opaque}-gzip"']
+    for value in theirs + mine:
+        rig.upstream.sent.clear()
+        await reported(rig, (name, value), UNTIL, ("Fence", "9"))
+        kept = [(name, value), UNTIL] if value in theirs else [UNTIL]
+        assert [list(sent.request.fields) for sent in relayed(rig)] == [kept]
+
+
+async def test_a_report_keeps_the_origin_servers_own_tag() -> None:
+    """It names the state there, too; the tag of a view of it does not."""
+    rig = Rig(answering(Canned(200, CONTENT, (*TEXT, ("ETag", '"own"')))), replace(REPORTING, query=Query.VIEW))
+    shown = [(await rig.get(path)).response for path in ("/wiki/1", "/wiki/1?fields=x")]
+    own, view = [response.fields.get("etag") or "" for response in shown if response is not None]
+    for tag in (own, view):
+        assert isinstance((await reported(rig, ("If-Match", tag))).would, Perform)
+    assert [sent.request.fields.get("if-match") for sent in relayed(rig)] == ['"own"', None]
 
 
 @pytest.mark.parametrize("select", [Canned(403), Unanswered("x", timed_out=True), NotSent("x")])
@@ -553,6 +605,38 @@ async def test_a_reader_whose_tags_cannot_be_read_is_refused_nothing(name: str) 
     assert isinstance(answer.would, MalformedPrecondition)
     with pytest.raises(MalformedPrecondition):
         await Rig(answering(Canned(200, CONTENT))).get("/wiki/1", (name, "nonsense"))
+
+
+@pytest.mark.parametrize("line", [("If-None-Match", "no tag"), ("If-Match", "no tag")])
+async def test_what_a_reader_asks_for_in_vain_is_told(line: tuple[str, str]) -> None:
+    """A condition that cannot be read is none; where the route enforces, it is refused."""
+    answer = await Rig(answering(Canned(200, CONTENT)), REPORTING).get("/wiki/1", line)
+    assert answer.response is not None
+    assert (answer.response.status, answer.response.content) == (200, CONTENT)
+    assert isinstance(answer.would, MalformedPrecondition)
+    with pytest.raises(MalformedPrecondition):
+        await Rig(answering(Canned(200, CONTENT))).get("/wiki/1", line)
+
+
+async def test_a_reader_waits_for_as_long_as_without_us() -> None:
+    """What is not selected in time is asked for once more, and passed on as it comes."""
+
+    def script(_: Request, purpose: Purpose) -> Canned | Failure:
+        return Unanswered("x", timed_out=True) if purpose is Purpose.SELECT else Canned(200, CONTENT)
+
+    answer = await Rig(script, REPORTING).get()
+    assert answer.response is not None
+    assert (answer.response.status, answer.rest is None) == (200, False)
+    with pytest.raises(Unanswered):
+        await Rig(script).get()
+
+
+@pytest.mark.parametrize(
+    ("select", "would"), [(Canned(500), Unverifiable), (Canned(206), Unverifiable), (Canned(403), Indeterminate)]
+)
+async def test_a_report_says_what_could_not_be_compared(select: Canned, would: type) -> None:
+    """Where the route enforces that is a refusal, unless the origin server's own answer speaks."""
+    assert isinstance((await reported(Rig(answering(select), REPORTING), ("If-Match", "*"))).would, would)
 
 
 PREFLIGHT = (("Origin", "https://app.example"), ("Access-Control-Request-Method", "PUT"))

@@ -19,7 +19,7 @@ from proxy.core.minting import Minter, Validator
 from proxy.core.moment import SOMETIME
 from proxy.core.preconditions import Absence, Policy, Require
 from proxy.core.route import Limits, LockRules, Route, TagOnWrite
-from proxy.core.tag_rules import TagRules
+from proxy.core.tag_rules import TagRules, UpstreamTag
 from proxy.core.template import Template
 from proxy.core.verdict import Indeterminate, Perform, PreconditionFailed, PreconditionRequired, Reason
 from proxy.errors import (
@@ -233,6 +233,15 @@ async def test_the_origin_servers_own_tags_are_forwarded_to_it(theirs: str, forw
     tag = theirs if forwarded else rig.tag(OLD)
     await rig.write("PUT", ("If-Match", tag))
     assert rig.upstream.performed()[0].request.fields.get("if-match") == (tag if forwarded else None)
+
+
+@pytest.mark.parametrize(("asked", "forwarded"), [('W/"v1"', None), ("*", "*")])
+async def test_a_weak_tag_that_is_tolerated_here_stays_here(asked: str, forwarded: str | None) -> None:
+    """RFC 9110 §13.1.1: to an origin server that enforces If-Match no weak tag is ever the current one."""
+    tolerant = replace(WIKI, policy=Policy(tolerated=TOLERANT), rules=TagRules(upstream=UpstreamTag.KEEP))
+    rig = Rig(answering(Canned(200, OLD, (*TEXT, ("ETag", 'W/"v1"')))), tolerant)
+    assert (await rig.write("PUT", ("If-Match", asked))).verdict == Perform(Reason.HOLDS)
+    assert rig.upstream.performed()[0].request.fields.get("if-match") == forwarded
 
 
 async def test_a_tag_of_the_mapped_state_stays_here() -> None:

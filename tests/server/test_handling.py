@@ -18,7 +18,7 @@ from proxy.core.matching import Routes
 from proxy.core.message import Request
 from proxy.core.preconditions import Policy, Require
 from proxy.core.problem_template import ProblemTemplate, ProblemTemplates
-from proxy.core.route import Limits, LockRules, TagOnWrite, Timeouts, Unmatched
+from proxy.core.route import Guard, Limits, LockRules, TagOnWrite, Timeouts, Unmatched
 from proxy.core.verdict import Perform, Reason
 from proxy.errors import Failure, NotSent, Unanswered
 from proxy.gateway import Answer, Gateway, Plan
@@ -126,6 +126,41 @@ async def test_relayed_content_that_is_read_has_a_limit(serving: Serving) -> Non
     assert (await wire.head()).status == 100
     wire.send(b'{"a": 10}')
     assert (await wire.answer("POST")).status == 204
+
+
+def chunked(*pieces: bytes) -> bytes:
+    """Return a PUT of JSON whose length nobody knows before its end."""
+    head = b"PUT /wiki/1 HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+    return head + b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in (*pieces, b""))
+
+
+def reported(**rules: Any) -> Routes:
+    """Return a route that only reports, and puts tags into content; only little is looked into."""
+    return routes(guard=Guard.REPORT, inject=Injection(), limits=Limits(content=9, mint=12), **rules)
+
+
+LARGE = b'{"_etag": "x", "a": 1}'
+
+
+@pytest.mark.parametrize(
+    ("content", "onward"),
+    [(b'{"_etag":""}', b"{}"), (LARGE, LARGE), (b'{"a": 1}', b'{"a": 1}')],
+)
+async def test_where_a_route_only_reports_nothing_is_too_large(serving: Serving, content: bytes, onward: bytes) -> None:
+    """What is larger than what is looked into goes on as it comes, whether its length is announced or not."""
+    announced = put("Content-Type: application/json", content=content)
+    for message in (announced, chunked(*(content[at : at + 5] for at in range(0, len(content), 5)))):
+        stand = await serving(rules=reported())
+        assert (await stand.answer(message)).status == 204
+        assert [seen.content for seen in stand.origin.seen] == [onward]
+
+
+async def test_where_a_route_only_reports_a_get_may_have_content(serving: Serving) -> None:
+    """As it may without us; it is relayed, and has no tag."""
+    stand = await serving(rules=reported())
+    answer = await stand.answer(b"GET /wiki/1 HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx")
+    assert (answer.status, "etag" in answer.fields) == (200, False)
+    assert [(seen.purpose, seen.content) for seen in stand.origin.seen] == [(Purpose.RELAY, b"x")]
 
 
 async def test_an_answer_before_the_upload_is_over(serving: Serving) -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from proxy.errors import BadFraming, ClientGone, ContentTooLarge, Failure, ReceiveTimeout
 from proxy.ports import Content, ReceivedContent
 from proxy.server import receiving
-from proxy.server.receiving import IN_MEMORY, PIECE, Arriving, Received, receive
+from proxy.server.receiving import IN_MEMORY, PIECE, Arriving, Received, Resumed, begin, receive
 
 FOREVER = 1e6
 
@@ -196,6 +196,33 @@ async def test_content_that_breaks_off_is_a_failure(fault: Exception, expected: 
     line.stream.set_exception(fault)
     with pytest.raises(expected):
         await receipt
+
+
+@pytest.mark.parametrize("announced", [True, False])
+@pytest.mark.parametrize(("pieces", "whole"), [((), True), ((b"abc",), True), ((b"ab", b"cd", b"e"), False)])
+async def test_what_was_begun_comes_back_with_the_rest(pieces: tuple[bytes, ...], announced: bool, whole: bool) -> None:
+    """Up to a limit all of it is received, of more only a part, and of what is announced to be more nothing."""
+    line, content = Line(), b"".join(pieces)
+    arriving = line.arriving(len(content) if announced else None)
+    line.send(*pieces[:2])
+    receiving_it = asyncio.ensure_future(begin(arriving, 3, FOREVER))
+    line.send(*pieces[2:])
+    line.end()
+    received, is_all = await receiving_it
+    with closing(received):
+        assert is_all is whole
+        assert (received.length == 0) is ((announced and not whole) or not content)
+        if not whole:
+            resumed = Resumed(received, arriving)
+            assert (resumed.length, await _all(resumed)) == (len(content) if announced else None, content)
+
+
+async def test_what_was_begun_and_does_not_go_on_is_given_up() -> None:
+    """Each part has all of the time."""
+    line = Line()
+    line.send(b"a")
+    with pytest.raises(ReceiveTimeout):
+        await begin(line.arriving(), 3, 0.01)
 
 
 async def test_the_client_is_invited_once_and_only_if_content_is_to_come() -> None:

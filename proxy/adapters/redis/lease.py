@@ -122,10 +122,13 @@ class RedisLease:
 
     @property
     def lasts(self) -> bool:
-        """Tell whether the lease's length has not passed since its last proof, by a clock that may be slow."""
+        """Tell whether the lease's length has not passed since it was last armed, by a clock that may be slow."""
         if self.granted is None:
             return self.local.lasts
-        return self._proven is not None and local_time() - self._proven < SURE * self.terms.write - SLACK
+        armed, length = self.granted.reading.sent, self.terms.read
+        if self._proven is not None:
+            armed, length = self._proven, self.terms.write
+        return local_time() - armed < SURE * length - SLACK
 
     async def confirm(self) -> None:
         """Prove ownership in the store, unless that was done a moment ago."""

@@ -104,17 +104,18 @@ class RedisState:
             self.owe(key, ahead=ahead)
 
     async def untouched(self, key: str, since: Moment) -> bool:
-        """Ask the store, which every write makes forget; one that may have forgotten grants no lock either."""
+        """Ask the store, which every write makes forget; it knows nothing of before its present life began."""
         if key in self._owed or since.earliest <= self._store.clock.doubtful:
             return False
         with suppress(StoreFailure):
-            state = self._store.naming.of(key).state
-            return (await self._store.run(UNTOUCHED, [state], str(since.earliest))).status == 1
+            keys = self._store.naming.of(key)
+            return (await self._store.run(UNTOUCHED, [keys.epoch, keys.state], str(since.earliest))).status == 1
         return False
 
     async def writes(self, key: str) -> int:
         """Return the number of the latest write. Raised: `errors.StoreFailure`."""
-        return (await self._store.run(WRITES, [self._store.naming.of(key).count], COUNTED)).number(1)
+        keys = self._store.naming.of(key)
+        return (await self._store.run(WRITES, [keys.count, keys.epoch], COUNTED)).number(1)
 
     async def count(self, key: str) -> None:
         """Count a write. Raised: `errors.StoreFailure`."""

@@ -79,23 +79,27 @@ return {1}
 
 UNTOUCHED: Final = Script(
     "untouched",
-    """
--- KEYS S   ARGV a moment
--- {1} no write ended since then; {0}
-local floor = redis.call('HGET', KEYS[1], 'floor')
+    _SINCE
+    + """
+-- KEYS E S   ARGV a moment
+-- {1} no write ended since then; {0} one did, or may have been forgotten
+local began, floor = since(KEYS[1]), redis.call('HGET', KEYS[2], 'floor')
+if not began or tonumber(ARGV[1]) <= began then return {0} end
 return {floor and tonumber(floor) >= tonumber(ARGV[1]) and 0 or 1}
 """,
 )
 
-# The number of a write is the store's time, so that none comes twice even if all are lost.
+# The number of a write is the store's time, so that none comes twice even if all are lost. One from before this life of
+# the server may be older than the latest: a replica that is promoted need not have heard of that.
 WRITES: Final = Script(
     "writes",
     CLOCK
+    + _SINCE
     + """
--- KEYS C   ARGV how long C is kept in ms
+-- KEYS C E   ARGV how long C is kept in ms
 -- {1, number}
-local count = redis.call('HGET', KEYS[1], 'number')
-if not string.match(count or '', '^%d+$') then
+local began, count = since(KEYS[2]), redis.call('HGET', KEYS[1], 'number')
+if not began or not string.match(count or '', '^%d+$') or tonumber(count) < began then
   count = whole(now)
   redis.call('HSET', KEYS[1], 'number', count)
 end

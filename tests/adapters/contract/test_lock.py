@@ -82,6 +82,12 @@ async def test_a_lease_does_not_last_when_another_has_the_resource(stand: Stand)
             assert not lease.lasts
 
 
+async def test_a_lease_lasts_before_it_is_proven(stand: Stand) -> None:
+    """Who only reads needs no proof to know that nobody has written since."""
+    async with stand.locks[0].hold("k", TERMS) as lease:
+        assert lease.lasts
+
+
 async def test_a_proven_lease_lasts(stand: Stand) -> None:
     """Right after its proof, and while somebody waits for the resource."""
     one, other = stand.locks

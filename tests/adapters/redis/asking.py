@@ -18,7 +18,7 @@ from proxy.adapters.redis.scripts import (
     VOUCH,
     Script,
 )
-from proxy.adapters.redis.state_scripts import FORGET, RECALL, REMEMBER
+from proxy.adapters.redis.state_scripts import COUNT, FORGET, RECALL, REMEMBER, UNTOUCHED, WRITES
 from tests.adapters.redis.members import NAMING
 
 READ, WRITE, KEPT = 5_000, 35_000, 3_600_000
@@ -76,6 +76,15 @@ class Asked:
 
     def forget(self, ahead: int = 0) -> list[Any]:
         return self.run(FORGET, [self.keys.state], KEPT, ahead)
+
+    def untouched(self, since: int) -> list[Any]:
+        return self.run(UNTOUCHED, [self.keys.epoch, self.keys.state], since)
+
+    def writes(self) -> int:
+        return int(self.run(WRITES, [self.keys.count, self.keys.epoch], KEPT)[1])
+
+    def count(self) -> list[Any]:
+        return self.run(COUNT, [self.keys.count], KEPT)
 
     def live(self) -> None:
         """Let this life of the server have begun long ago."""

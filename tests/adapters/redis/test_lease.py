@@ -84,17 +84,18 @@ async def test_the_last_proof_counts(server: RedisHandle, monkeypatch: pytest.Mo
         assert granted.writing
 
 
-async def test_a_lease_lasts_for_as_long_as_its_last_proof(
+async def test_a_lease_lasts_for_as_long_as_it_was_last_armed(
     server: RedisHandle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It does not before it is proven, nor for the last hundredth of its length, of which nobody can be sure."""
+    """By its grant, and then by a proof; but for the last hundredth of its length, of which nobody can be sure."""
 
     def lasts(ahead: float) -> bool:
         monkeypatch.setattr(room, "local_time", lambda: local_time() + ahead * SECOND)
         return lease.lasts
 
     async with member(server) as one, held(one) as (lease, _):
-        assert not lasts(0)
+        assert [lasts(ahead) for ahead in (0, 0.98 * TERMS.read - 1, 0.99 * TERMS.read)] == [True, True, False]
+        lasts(0)
         await lease.confirm()
         assert [lasts(ahead) for ahead in (0, 0.98 * TERMS.write - 1, 0.99 * TERMS.write)] == [True, True, False]
 

@@ -633,6 +633,29 @@ def test_forgetting_does_not_end_a_write(asked: Asked) -> None:
     assert asked.state == before
 
 
+def test_a_server_that_may_have_forgotten_a_write_knows_of_none(asked: Asked) -> None:
+    """Nothing is said of a time before its present life began, nor by one whose life nobody has seen begin."""
+    before = asked.now()
+    assert asked.untouched(before) == [1]
+    asked.client.hset(asked.keys.epoch, "since", before)
+    assert [asked.untouched(since) for since in (before, before + 1)] == [[0], [1]]
+    asked.client.hset(asked.keys.epoch, "replid", "another")
+    assert asked.untouched(before + 1) == [0]
+
+
+def test_the_number_of_a_write_from_another_life_counts_no_more(asked: Asked) -> None:
+    """What was promoted may have missed the latest: its number would come back together with older content."""
+    asked.count()
+    number = asked.writes()
+    assert asked.writes() == number
+    asked.client.hset(asked.keys.epoch, "since", number + 1)
+    after = asked.writes()
+    assert after > number
+    assert asked.writes() == after
+    asked.client.hset(asked.keys.epoch, "replid", "another")
+    assert after < asked.writes() < asked.writes()
+
+
 # How they are called --------------------------------------------------------------------------------------------------
 
 

@@ -36,6 +36,14 @@ def show(number: str, request: Request) -> Response:
     return Response(shown, media_type="application/json", headers=fields)
 
 
+@app.post("/records", status_code=201)
+def create(name: str, stock: int, response: Response) -> None:
+    """Keep a new record."""
+    number = f"new-{len(records)}"
+    records[number] = Record(name, stock)
+    response.headers["Location"] = f"/records/{number}"
+
+
 @app.put("/records/{number}", status_code=204)
 def keep(number: str, name: str, stock: int) -> None:
     """Keep a record."""
