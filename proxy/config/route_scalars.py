@@ -101,6 +101,8 @@ def _link(text: str) -> SelfLink:
 def _member_name(text: str) -> str:
     if not text:
         raise ValueError("expected the name of a member such as _etag")
+    if not text.isprintable():
+        raise ValueError("expected a name of characters that are to be seen, such as _etag")
     return text
 
 

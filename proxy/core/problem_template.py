@@ -45,6 +45,7 @@ Piece = str | Part
 Body = Mapping[str, "Body"] | tuple["Body", ...] | str | int | float | bool | None
 """A body as it was written."""
 
+
 class Filling(Enum):
     """How what fills a part is spelled."""
 
