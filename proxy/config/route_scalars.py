@@ -98,6 +98,13 @@ def _link(text: str) -> SelfLink:
         raise ValueError(f"{wanted}; {fault}" if "{" in text or "}" in text else wanted) from None
 
 
+def _item_path(text: str) -> JsonPath:
+    path = JsonPath(text)
+    if text == "$":
+        raise ValueError("expected a JSONPath such as $.items[*]; $ alone is the document, which is no item of itself")
+    return path
+
+
 def _member_name(text: str) -> str:
     if not text:
         raise ValueError("expected the name of a member such as _etag")
@@ -162,7 +169,7 @@ SelfReference = Annotated[
 ]
 ItemPath = Annotated[
     JsonPath,
-    text_of("a JSONPath such as $.items[*]", JsonPath),
+    text_of("a JSONPath such as $.items[*]", _item_path),
     shown_as("JSONPath", "$.items[*]", r"\$.*"),
 ]
 MemberName = Annotated[

@@ -59,6 +59,7 @@ def test_what_is_written_means(kind: Any, value: object, meant: object) -> None:
         (ItemPath, "items"),
         (ItemPath, "$.a["),
         (ItemPath, ""),
+        (ItemPath, "$"),
         (MemberName, ""),
         (MemberName, "\ud800x"),
         (MemberName, "a\nb"),
