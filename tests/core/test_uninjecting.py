@@ -150,6 +150,19 @@ def test_the_route_that_showed_the_tag_says_what_is_dropped() -> None:
     assert rules_for(replace(match(action), reading=ITEM)) is None
 
 
+@pytest.mark.parametrize(
+    ("content", "left"),
+    [
+        ({"a": {"_etag": {"_etag": 1}}}, {"a": {}}),
+        ([{"_etag": [{"b": {"_etag": 2}}]}], [{}]),
+        ({"_etag": {"a": {}}}, {}),
+    ],
+)
+def test_objects_inside_a_member_go_with_it(content: Any, left: Any) -> None:
+    """A path may lead to them as well."""
+    assert kept(content, rules=Injection(items=(JsonPath("$..[*]"),))) == left
+
+
 def test_no_route_is_no_concern() -> None:
     """What no route matches is passed on as it is."""
     assert not concerns(request(JSON_TYPE), None)
