@@ -62,7 +62,7 @@ def tagged(content: bytes) -> bytes:
     assert match is not None
     response = Response(200, Fields([("Content-Type", "application/json")]), content)
     answer = injected(REQUEST, match, response, ROUTES, MINTER)
-    return answer.shown(MINTER.mint(match.tag_key, answer.basis, RULES)).content
+    return answer.shown(MINTER.mint(match.tag_key, answer.basis, RULES, document=answer.document)).content
 
 
 def measured(items: int, text: int, rounds: int) -> Cost:

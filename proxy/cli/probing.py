@@ -22,6 +22,7 @@ from proxy.cli.sampling import Question, UnreadableError, answers, fields_of, qu
 from proxy.cli.telling import settings_or_mistakes, target_of
 from proxy.config import Settings
 from proxy.core.entity_tag import EntityTag
+from proxy.core.injecting import injected
 from proxy.core.minting import Minter
 from proxy.errors import Failure
 from proxy.ports import Upstream
@@ -99,7 +100,8 @@ class _Probe:
 
     def _conclude(self, bursts: Bursts) -> int:
         match, sent = self._asked.match, tuple(chain.from_iterable(bursts))
-        comparison = compare(bursts, match.tag_key, match.route.rules, Minter(self._settings.tag_key))
+        minter = Minter(self._settings.tag_key)
+        comparison = compare(self._minted_from(bursts, minter), match.tag_key, match.reading.rules, minter)
         self._say("answered", reporting.answered(sent))
         self._say("origin tag", reporting.origin_tag(comparison, sent))
         for line in reporting.differences(comparison):
@@ -109,6 +111,11 @@ class _Probe:
             return GOOD
         self._advise(comparison, bursts)
         return FAILURE
+
+    def _minted_from(self, bursts: Bursts, minter: Minter) -> Bursts:
+        """Return the answers as the proxy mints from them: with the tags that it puts into them (`inject`)."""
+        request, match, routes = self._asked.request, self._asked.match, self._settings.routes
+        return [[injected(request, match, answer, routes, minter).basis for answer in burst] for burst in bursts]
 
     def _advise(self, comparison: Comparison, bursts: Bursts) -> None:
         yaml = None

@@ -82,7 +82,7 @@ def unreadable(unreadable: UnreadableError, asked: Question) -> str:
     if isinstance(selected, Opaque):
         words = _CREDENTIALS if status in {401, 403} else _UNREADABLE[selected.why]
         if selected.why is Opacity.TOO_LARGE:
-            words += f" ({asked.match.route.limits.mint} bytes)"
+            words += f" ({asked.match.reading.limits.mint} bytes)"
     location = selected.response.fields.get("location")
     where = f" to {location}" if location is not None and 300 <= status < 400 else ""  # noqa: PLR2004 - redirections
     earlier = f" (after {unreadable.number - 1} answers that could be read)" if unreadable.number > 1 else ""
@@ -164,7 +164,7 @@ def cautions(comparison: Comparison, match: Match) -> Iterator[Line]:
         yield "note", "what is ignored can be overwritten unnoticed: ignore only what no client writes"
     if any(not place.at_once for place in comparison.places):
         yield "note", "what differs only after the pause may also be somebody's write: then probe again"
-    if comparison.cure is not None and comparison.cure.upstream is not match.route.rules.upstream:
+    if comparison.cure is not None and comparison.cure.upstream is not match.reading.rules.upstream:
         yield (
             "note",
             "the origin server's own tag cannot be kept: it would not be current for long enough to write with",

@@ -137,12 +137,12 @@ class _Bytes:
 
 
 async def _answer(upstream: Upstream, asked: Question, number: int) -> Response:
-    route = asked.match.route
-    budget = Budget(route.timeouts.connect, route.timeouts.select)
+    timeouts = asked.match.route.timeouts
+    budget = Budget(timeouts.connect, timeouts.select)
     reply = await upstream.send(asked.selection, None, purpose=Purpose.SELECT, budget=budget)
     try:
         promising = representation.comparable(reply.status, reply.fields)
-        content = await reply.read(route.limits.mint) if promising else None
+        content = await reply.read(asked.match.reading.limits.mint) if promising else None
     finally:
         await reply.aclose()
     selected = representation.classify(Response(reply.status, reply.fields, content or b""), whole=content is not None)

@@ -10,13 +10,17 @@ from typing import Final
 
 from proxy.config.mistakes import KeyPath, Mistake
 from proxy.config.model import RouteSection
-from proxy.config.route_model import ProblemSection, RefusalSection
+from proxy.config.route_model import EtagSection, InjectSection, ProblemSection, RefusalSection
 from proxy.config.translate import timeouts
 from proxy.config.units import written_duration
 from proxy.core.cors import AllowedOrigins
 from proxy.core.entity_tag import Tolerated
+from proxy.core.json_pointer import tokens
 from proxy.core.route import MARGIN, shortest_write_lease
 from proxy.core.template import require_captured
+from proxy.core.version import MemberVersion
+
+_USUAL_STATUS: Final = RouteSection.model_fields["missing_status"].default
 
 
 def within(section: RouteSection, at: KeyPath) -> Iterator[Mistake]:
@@ -92,8 +96,10 @@ def _unguarded(section: RouteSection, at: KeyPath) -> Iterator[Mistake]:
     guard = (*at, "guard")
     for key, given in (
         ("require", section.require != "none"),
-        ("missing_status", section.missing_status != 428),  # noqa: PLR2004 - the default
+        ("missing_status", section.missing_status != _USUAL_STATUS),
         ("absent_status", section.absent_status is not None),
+        ("query", section.query != "ignore"),
+        ("etag", section.etag != EtagSection()),
         ("etag_on_write", section.etag_on_write != "verbatim"),
         ("unconditional_post", section.unconditional_post != "relay"),
         ("trust", section.trust > 0),
@@ -108,6 +114,36 @@ def _unguarded(section: RouteSection, at: KeyPath) -> Iterator[Mistake]:
         if given and section.guard == "off":
             message = 'this does nothing where guard is "off"; leave it out, or guard the route'
             yield Mistake((*at, key), message, rests_on=((*at, key), guard))
+
+
+def _never_missing(section: RouteSection, at: KeyPath) -> Iterator[Mistake]:
+    """Find how writes without a precondition would be refused where none is: whoever wrote that meant them to be."""
+    require = (*at, "require")
+    words = section.problem is not None and section.problem.precondition_required is not None
+    for path, given in (
+        ((*at, "missing_status"), section.missing_status != _USUAL_STATUS),
+        ((*at, "problem", "precondition_required"), words),
+    ):
+        if given and section.require == "none" and section.guard != "off":
+            message = "no write is refused for want of a precondition; this key needs require: existing or always"
+            yield Mistake(path, message, rests_on=(path, require))
+
+
+def _replaced_version(section: RouteSection, at: KeyPath) -> Iterator[Mistake]:
+    """Find a version in the member that we put in: what the origin server sends under that name is part of no tag."""
+    source, field = (*at, "etag", "from"), (*at, "inject", "field")
+    member = section.etag.source.pointer if isinstance(section.etag.source, MemberVersion) else None
+    if member is not None and section.inject is not None and tokens(member)[0] == section.inject.field:
+        message = f"inject.field takes the place of {member}; give one of them another name"
+        yield Mistake(source, message, rests_on=(source, field))
+
+
+def _linked_items(section: RouteSection, at: KeyPath) -> Iterator[Mistake]:
+    """Find a link of items to themselves where no path leads to any."""
+    path, items = (*at, "inject", "self"), (*at, "inject", "items")
+    if section.inject is not None and not section.inject.items and section.inject.self != InjectSection().self:
+        message = "this is where items link to themselves; this key needs inject.items"
+        yield Mistake(path, message, rests_on=(path, items))
 
 
 def _unquoted(section: RouteSection, at: KeyPath) -> Iterator[Mistake]:
@@ -149,6 +185,9 @@ _ROUTE_RULES: Final[tuple[Callable[[RouteSection, KeyPath], Iterator[Mistake]], 
     _views,
     _state,
     _unguarded,
+    _never_missing,
+    _replaced_version,
+    _linked_items,
     _unquoted,
     _text_as_json,
     _self_links,

@@ -98,9 +98,18 @@ def _link(text: str) -> SelfLink:
         raise ValueError(f"{wanted}; {fault}" if "{" in text or "}" in text else wanted) from None
 
 
+def _item_path(text: str) -> JsonPath:
+    path = JsonPath(text)
+    if text == "$":
+        raise ValueError("expected a JSONPath such as $.items[*]; $ alone is the document, which is no item of itself")
+    return path
+
+
 def _member_name(text: str) -> str:
     if not text:
         raise ValueError("expected the name of a member such as _etag")
+    if not text.isprintable():
+        raise ValueError("expected a name of characters that are to be seen, such as _etag")
     return text
 
 
@@ -160,7 +169,7 @@ SelfReference = Annotated[
 ]
 ItemPath = Annotated[
     JsonPath,
-    text_of("a JSONPath such as $.items[*]", JsonPath),
+    text_of("a JSONPath such as $.items[*]", _item_path),
     shown_as("JSONPath", "$.items[*]", r"\$.*"),
 ]
 MemberName = Annotated[

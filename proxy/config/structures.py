@@ -16,7 +16,7 @@ from proxy.config.mistakes import KeyPath, quoted
 from proxy.config.notation import TEXT_EXPECTED
 from proxy.config.scalars import OFF
 from proxy.config.yaml_source import Misread
-from proxy.core import cors, problem_template
+from proxy.core import cors, media_type, problem_template
 from proxy.core.cors import AllowedOrigins, Sharing
 from proxy.core.entity_tag import STRICT, TOLERANT, Tolerated
 from proxy.core.problem_template import ProblemTemplate
@@ -57,6 +57,8 @@ def _no_text(expected: str) -> PydanticCustomError:
 def _content_type(text: str) -> str:
     if _MEDIA_TYPE.fullmatch(text) is None:
         raise ValueError("expected a media type such as application/json")
+    if media_type.charset(text) not in {None, "utf-8"}:
+        raise ValueError("bodies are sent in UTF-8; leave charset out, or write charset=utf-8")
     return text
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from proxy.core import json_pointer, json_text
-from proxy.core.json_pointer import Pointers
+from proxy.core.json_pointer import Json, Pointers
 
 _RAW: Final = b"\x00"
 _JSON: Final = b"\x01"
@@ -32,7 +32,7 @@ class AsSent:
         """Tell whether equal forms mean equal bytes, so that byte ranges may be served (RFC 9110 §8.8.1)."""
         return True
 
-    def form(self, content: bytes, media_type: str) -> bytes:  # noqa: ARG002 - one signature for all rules
+    def form(self, content: bytes, media_type: str, document: Json = None) -> bytes:  # noqa: ARG002 - one signature for all rules
         """Return the content itself."""
         return content
 
@@ -64,16 +64,18 @@ class CanonicalJson:
         """Tell whether equal forms mean equal bytes: they do not."""
         return False
 
-    def form(self, content: bytes, media_type: str) -> bytes:
+    def form(self, content: bytes, media_type: str, document: Json = None) -> bytes:
         """Return the canonical JSON where `media_type` is JSON and the content is sound, else the content as sent.
 
-        The first byte says which, so that no content taken as sent passes for a canonical one.
+        The first byte says which, so that no content taken as sent passes for a canonical one. `document` is what
+        `json_text.parse` makes of the content, where that was done before; it stays as it is.
         """
         if not json_text.is_json(media_type):
             return _RAW + content
         try:
-            document = json_text.parse(content)
-            json_pointer.leave_out(document, self._ignored)
+            if document is None or self._ignored:
+                document = json_text.parse(content)
+                json_pointer.leave_out(document, self._ignored)
             return _JSON + json_text.canonical(document)
         except (ValueError, RecursionError):
             return _RAW + content

@@ -7,6 +7,7 @@ what is refused of it (`proxy.core.target`).
 
 import re
 from decimal import Decimal
+from functools import lru_cache
 from unicodedata import combining, decimal, normalize
 from urllib.parse import unquote_to_bytes
 
@@ -25,6 +26,7 @@ _DATE = re.compile(r"\d{4}-\d{2}(?:-|\Z)")
 _UUID = re.compile(r"[0-9a-f]{32}")
 
 
+@lru_cache(maxsize=256)  # asked once for the route and once for the lock; most segments of a path are those of many
 def coarse_segment(segment: str) -> str:
     """Return a raw path segment as writers' locks and route literals compare it.
 

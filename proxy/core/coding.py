@@ -18,6 +18,9 @@ LARGEST: Final = 64 * 1024 * 1024
 RATIO: Final = 100
 """How many times larger than the coded content it may be. Honest content seldom exceeds 20, a bomb is near 1,000."""
 
+MEMBERS: Final = 64
+"""Members of a gzip file that are looked into. All that follows is copied for each, so many would take the square."""
+
 _WINDOWS: Final = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 """The codings that can be taken off, and how zlib is told (RFC 9110 §8.4.1)."""
 
@@ -44,7 +47,7 @@ def decoded(content: bytes, fields: Fields) -> bytes | None:
     most = min(LARGEST, RATIO * len(content))
     pieces: list[bytes] = []
     try:
-        while content:  # a gzip file is any number of members (RFC 1952 §2.2)
+        while content and len(pieces) < MEMBERS:  # a gzip file is any number of members (RFC 1952 §2.2)
             decoder = zlib.decompressobj(window)
             pieces.append(decoder.decompress(content, most + 1))
             most -= len(pieces[-1])
@@ -53,4 +56,4 @@ def decoded(content: bytes, fields: Fields) -> bytes | None:
             content = decoder.unused_data
     except zlib.error:
         return None
-    return b"".join(pieces)
+    return None if content else b"".join(pieces)

@@ -36,6 +36,11 @@ class Injected:
     basis: Response
     _changed: _Changed | None
 
+    @property
+    def document(self) -> Json:
+        """The content of `basis` as `json_text.parse` has it; None where it was not read."""
+        return None if self._changed is None else self._changed.tagged
+
     def shown(self, validator: Validator) -> Response:
         """Return the answer as the client is to see it.
 

@@ -106,10 +106,19 @@ def fingerprint(injection: Injection | None) -> bytes:
 
 
 def readable(fields: Fields) -> bool:
-    """Tell whether the content of a message with this head is JSON in UTF-8, without a content coding."""
+    """Tell whether the content of a message with this head is JSON in UTF-8 that is neither coded nor signed."""
     kind = fields.get("content-type") or ""
     coded = (fields.get("content-encoding") or "").strip(" \t").lower() not in {"", "identity"}
-    return not coded and json_text.is_json(kind) and media_type.charset(kind) in _UTF8
+    return not coded and json_text.is_json(kind) and media_type.charset(kind) in _UTF8 and not _signed(fields)
+
+
+def _signed(fields: Fields) -> bool:
+    """Tell whether a signature covers the content, by its digest or its length (RFC 9421).
+
+    Whoever checks it would refuse the message, be the digest another one or missing.
+    """
+    covered = (fields.get("signature-input") or "").lower()
+    return any(f'"{name}"' in covered for name in (*DIGEST_FIELDS, "content-length"))
 
 
 def untransformed(fields: Fields) -> bool:

@@ -173,9 +173,10 @@ class ItemTags:
     def _mint(self, document: Json) -> None:
         fields = Fields(line for line in self.response.fields if line[0].lower() in _SHARED)
         for key in sorted(self._items, key=lambda key: len(key[1]), reverse=True):
-            content = json_text.plain(self._alone(self._items[key], key[1], document))
+            alone = self._alone(self._items[key], key[1], document)
+            content = json_text.plain(alone)
             self._spend(len(content))
-            self._tags[key] = self._tag(self._items[key].match, Response(200, fields, content))
+            self._tags[key] = self._tag(self._items[key].match, Response(200, fields, content), alone)
 
     def _alone(self, item: _Item, location: Location, document: Json) -> Json:
         """Return what the tag in the item's own GET is minted from."""
@@ -189,13 +190,13 @@ class ItemTags:
         key = self._found[place]
         return None if key is None else self._tags[key]
 
-    def _tag(self, match: Match, alone: Response) -> EntityTag | None:
+    def _tag(self, match: Match, alone: Response, document: Json) -> EntityTag | None:
         rules = match.route.rules
         by_content = rules.version is None or rules.version.of(alone, alone.fields.get("content-type") or "") is None
         if by_content and not isinstance(rules.canonical, CanonicalJson):
             return None
         small = len(alone.content) <= match.route.limits.mint
-        return self.minter.mint(match.tag_key, alone, rules).tag if small else None
+        return self.minter.mint(match.tag_key, alone, rules, document=document).tag if small else None
 
     def _spend(self, size: int) -> None:
         self.left -= size

@@ -29,7 +29,8 @@ def edited(document: Json, name: str, values: Mapping[Location, str | None]) -> 
     """
     changes = {place: value for place, value in values.items() if value is not None or name in _names(document, place)}
     copies: dict[Location, Container] = {}
-    for place, value in changes.items():
+    for place in sorted(changes, key=len, reverse=True):  # what is inside the member first, while it is there
+        value = changes[place]
         copied = _copied(document, copies, place)
         if not isinstance(copied, dict):
             raise TypeError(f"what is at {place} has no members")

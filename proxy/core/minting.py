@@ -14,6 +14,7 @@ from typing import Final
 
 from proxy.core import coding, http_date, media_type, variant
 from proxy.core.entity_tag import EntityTag
+from proxy.core.json_pointer import Json
 from proxy.core.message import Response
 from proxy.core.tag_rules import TagRules, kept_tag
 from proxy.core.variant import Variant
@@ -75,16 +76,19 @@ class Minter:
         spelled = (secret or PUBLIC_SECRET).encode("utf-8", "surrogatepass")
         self._key = blake2b(spelled, digest_size=_KEY_SIZE, person=_PERSON_KEY).digest()
 
-    def mint(self, key: str, response: Response, rules: TagRules, writes: int | None = None) -> Validator:
+    def mint(
+        self, key: str, response: Response, rules: TagRules, writes: int | None = None, *, document: Json = None
+    ) -> Validator:
         """Return the validator of a complete 200 answer to GET for the resource `key`.
 
-        `writes` is the number of its last write, where `rules.aba` counts them.
+        `writes` is the number of its last write, where `rules.aba` counts them. `document` is its content as
+        `json_text.parse` has it, where that was done before.
         """
         modified = http_date.parse(response.fields.get("last-modified") or "")
         kept = kept_tag(response.fields, rules)
         if kept is not None:
             return Validator(kept, modified, minted=False)
-        digest = self._digest(_state(key, response, rules, writes))
+        digest = self._digest(_state(key, response, rules, writes, document))
         chosen = variant.of(response.fields)
         return Validator(self._tag(digest, key, "" if chosen is None else str(chosen)), modified, minted=True)
 
@@ -179,7 +183,7 @@ def _decoded(spelled: str) -> bytes | None:
         return None
 
 
-def _state(key: str, response: Response, rules: TagRules, writes: int | None) -> Iterable[bytes]:
+def _state(key: str, response: Response, rules: TagRules, writes: int | None, document: Json = None) -> Iterable[bytes]:
     """Return all that a tag stands for."""
     described = _described(response)
     inside = coding.decoded(response.content, response.fields)
@@ -187,7 +191,7 @@ def _state(key: str, response: Response, rules: TagRules, writes: int | None) ->
     # What is still coded is not the media type's own bytes (§8.4), so no rule of the media type applies to it.
     kind = "" if inside is None and described[-1] else response.fields.get("content-type") or ""
     version = None if rules.version is None else rules.version.of(plain, kind)
-    form = rules.canonical.form(plain.content, kind) if version is None else version
+    form = rules.canonical.form(plain.content, kind, document) if version is None else version
     by_version = () if rules.version is None else (rules.version.fingerprint, b"" if version is None else b"found")
     counted = () if writes is None else (str(writes).encode(),)
     return (rules.canonical.fingerprint, key.encode(), form, *by_version, *described, *counted)

@@ -7,7 +7,7 @@ says so), and its status and fields (`proxy.problems`).
     part   = "{" name "}"                                 ; the names of `Part`
 
 A mapping or list is sent as JSON, members in the order written; a text is sent as it stands. What fills a part is text:
-inside JSON it stays within its string, whatever it holds.
+inside JSON it stays within its string, inside HTML and XML it is no markup, whatever it holds.
 """
 
 import json
@@ -16,8 +16,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import Enum
+from html import escape
 from itertools import groupby
 from typing import Final
+
+from proxy.core import json_text
 
 PROBLEM_JSON: Final = "application/problem+json"
 """The media type of a problem document (RFC 9457 §6.1)."""
@@ -42,14 +45,26 @@ Piece = str | Part
 Body = Mapping[str, "Body"] | tuple["Body", ...] | str | int | float | bool | None
 """A body as it was written."""
 
+
+class Filling(Enum):
+    """How what fills a part is spelled."""
+
+    AS_IT_IS = "as-it-is"
+    IN_A_STRING = "in-a-string"
+    """Inside a string of JSON."""
+    IN_MARKUP = "in-markup"
+    """Inside the text, or a quoted attribute, of HTML or XML."""
+
+
 _NAMES: Final = [part.value for part in Part]
 _TOKEN: Final = re.compile(r"\{\{|\}\}|\{(?P<name>[^{}]*)\}|[{}]")
+_MARKUP: Final = re.compile(r"text/html|[^/]+/(?:[^/]+\+)?xml")
 _EXPECTED: Final = f"{', '.join(f'{{{name}}}' for name in _NAMES[:-1])} or {{{_NAMES[-1]}}}"
 
 
 @dataclass(frozen=True, slots=True)
 class ProblemTemplate:
-    r"""A body whose parts are still to be filled in. `json`: it is JSON, so each part stands within a string.
+    r"""A body whose parts are still to be filled in. In JSON each part stands within a string.
 
     >>> ProblemTemplate.parse({"message": "Now at {current_etag}"}).fill({Part.CURRENT_ETAG: '"a"'})
     b'{"message":"Now at \\"a\\""}'
@@ -57,14 +72,14 @@ class ProblemTemplate:
 
     content_type: str
     pieces: tuple[Piece, ...]
-    json: bool
+    filling: Filling
 
     @classmethod
     def parse(cls, body: Body, content_type: str = PROBLEM_JSON) -> "ProblemTemplate":
         """Read a body. Raised when a text in it breaks the grammar, or when it cannot be sent: `ValueError`."""
         if isinstance(body, str):
-            return cls(content_type, read(body), json=False)
-        return cls(content_type, tuple(_joined(_json(body))), json=True)
+            return cls(content_type, read(body), _filling(content_type))
+        return cls(content_type, tuple(_joined(_json(body))), Filling.IN_A_STRING)
 
     def fill(self, known: Mapping[Part, str]) -> bytes:
         """Return the body with what is `known`; what is not is left empty."""
@@ -72,7 +87,9 @@ class ProblemTemplate:
         return "".join(filled).encode()
 
     def _spelled(self, text: str) -> str:
-        return _string(text)[1:-1] if self.json else text
+        if self.filling is Filling.IN_A_STRING:
+            return _string(text)[1:-1]
+        return escape(text) if self.filling is Filling.IN_MARKUP else text
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +109,14 @@ def read(text: str) -> tuple[Piece, ...]:
     """Return a text as what is sent as it stands and what is filled in. Raised as by `ProblemTemplate.parse`."""
     _require_characters(text)
     return tuple(_joined(_pieces(text)))
+
+
+def _filling(content_type: str) -> Filling:
+    """Return how parts are spelled in a text of a media type. A tag may hold any of `<>&`, and always has quotes."""
+    if json_text.is_json(content_type):
+        return Filling.IN_A_STRING
+    essence = content_type.partition(";")[0].strip(" ").lower()
+    return Filling.AS_IT_IS if _MARKUP.fullmatch(essence) is None else Filling.IN_MARKUP
 
 
 def _pieces(text: str) -> Iterator[Piece]:

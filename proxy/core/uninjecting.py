@@ -11,7 +11,7 @@ which has no such member, refuses the patch.
 from dataclasses import replace
 from typing import Final
 
-from proxy.core import injection, json_text
+from proxy.core import injection, json_pointer, json_text
 from proxy.core.fields import Fields
 from proxy.core.injection import DIGEST_FIELDS, Injection
 from proxy.core.json_pointer import Json
@@ -46,6 +46,8 @@ def without_tags(fields: Fields, rules: Injection, content: bytes) -> bytes | No
 
     None where it holds none, or is not JSON of one certain meaning.
     """
+    if not _may_name(content, rules.field):
+        return None
     try:
         document = json_text.parse(content)
         values = json_text.values(content) if rules.items else document
@@ -54,6 +56,11 @@ def without_tags(fields: Fields, rules: Injection, content: bytes) -> bytes | No
     except (ValueError, RecursionError):
         return None
     return None if kept is document else json_text.plain(kept)
+
+
+def _may_name(content: bytes, member: str) -> bool:
+    """Tell whether JSON may speak of such a member, without reading it: a name is spelled as it is or with escapes."""
+    return b"\\" in content or any(name.encode() in content for name in (member, json_pointer.spelled([member])))
 
 
 def stored(shown: Response, rules: Injection | None) -> Response:
@@ -76,7 +83,7 @@ def _patch(document: Json, values: object, rules: Injection) -> Json:
     """Return a JSON Patch without the member; itself where it has none."""
     if not isinstance(document, list) or not isinstance(values, list):
         return document
-    own = "/" + rules.field.replace("~", "~0").replace("/", "~1")
+    own = json_pointer.spelled([rules.field])
     pairs = [(operation, value) for operation, value in zip(document, values, strict=True) if not _sets(operation, own)]
     kept = [_replacing_all(operation, value, rules) for operation, value in pairs]
     return document if len(kept) == len(document) and all(map(_is, kept, document)) else kept

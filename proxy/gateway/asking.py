@@ -115,7 +115,8 @@ class Asking:
         validator = None
         if isinstance(selected, Representation):
             injected = injecting.injected(request, match, selected.response, self._routes, self._minter)
-            validator = self._minter.mint(match.tag_key, injected.basis, match.reading.rules, writes)
+            by = match.reading.rules
+            validator = self._minter.mint(match.tag_key, injected.basis, by, writes, document=injected.document)
             selected = Representation(injected.shown(validator))
         return Selection(selected, validator, rest, request, speaks_for(match, asked), began, revalidate)
 

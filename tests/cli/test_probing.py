@@ -135,13 +135,30 @@ def test_what_is_ignored_already_stays_ignored(probe: Prober) -> None:
 
 
 def test_an_action_and_its_resource_are_proposed_together(probe: Prober) -> None:
-    """The tag of a resource is compared under the action's rules, so both routes need the same."""
+    """Whichever of the two is probed, the resource is asked for, and both routes are given the same rules."""
     routes = "routes:\n  - {path: '/orders/{id}/cancel', state: '/orders/{id}'}\n  - path: /orders/{id}\n"
     for url in ("/orders/7/cancel", "/orders/7"):
         probed = probe(volatile, url=url, routes=routes)
         assert {asked.target for asked in probed.asked} == {"/orders/7"}
         assert probed.yaml.count("- /query_ms\n") == 2
         assert "    state: /orders/{id}\n" in probed.yaml
+
+
+def test_the_rules_of_the_route_that_shows_a_resource_decide(probe: Prober) -> None:
+    """An action is compared with the tag that readers have, whatever `etag` says on its own route."""
+    routes = (
+        "routes:\n  - {path: '/orders/{id}/cancel', state: '/orders/{id}'}\n"
+        "  - path: /orders/{id}\n    etag: {canonical: json, ignore: [/query_ms, /hour]}\n"
+    )
+    probed = probe(volatile, url="/orders/7/cancel", routes=routes)
+    assert (probed.code, probed.said("stable")) == (0, ["6 answers, one tag"])
+
+
+def test_a_member_that_the_proxy_replaces_does_not_count(probe: Prober) -> None:
+    """Where a route injects, an `_etag` of the origin server's is part of no tag, and so nothing to ignore."""
+    routes = "routes:\n  - path: /wiki/{id}\n    etag: {canonical: json}\n    inject: {}\n"
+    probed = probe(lambda number, _asked: Said(b'{"id": 1, "_etag": %d}' % number), routes=routes)
+    assert (probed.code, probed.said("differs"), probed.said("stable")) == (0, [], ["6 answers, one tag"])
 
 
 def test_what_is_not_json_cannot_be_ignored(probe: Prober) -> None:

@@ -91,14 +91,42 @@ def test_the_write_lease_is_told_whole() -> None:
         ("inject: {quotes: false}, accept_tags: [unquoted]", {}),
         ("inject: {quotes: false}, accept_tags: tolerant", {}),
         ("inject: {}", {}),
+        (
+            "inject: {self: /href}",
+            {("inject", "self"): "this is where items link to themselves; this key needs inject.items"},
+        ),
+        ("inject: {self: /href, items: ['$[*]']}", {}),
+        ("inject: {self: /_links/self/href}", {}),
+        (
+            "etag: {from: /_etag}, inject: {}",
+            {("etag", "from"): "inject.field takes the place of /_etag; give one of them another name"},
+        ),
+        (
+            "etag: {from: /a~1b/0}, inject: {field: a/b}",
+            {("etag", "from"): "inject.field takes the place of /a~1b/0; give one of them another name"},
+        ),
+        ("etag: {from: /_etag}, inject: {field: tag}", {}),
+        ("etag: {from: Etag}, inject: {field: Etag}", {}),
+        (
+            "missing_status: 400, problem: {precondition_required: {body: {}}}",
+            dict.fromkeys(
+                (("missing_status",), ("problem", "precondition_required")),
+                "no write is refused for want of a precondition; this key needs require: existing or always",
+            ),
+        ),
+        ("missing_status: 400, require: existing", {}),
+        ("missing_status: 428, problem: {precondition_failed: {body: {}}}", {}),
         ("state: '/b/{id}'", {}),
         ("state: /b", {}),
         ("trust: 1s, state: '/b/{id}', fence: X-Fence", {}),
-        ("guard: 'off', trust: 0s, fence: null, require: none, etag_on_write: verbatim", {}),
+        ("guard: 'off', trust: 0s, fence: null, require: none, etag: {canonical: none}, query: ignore", {}),
         (
-            "guard: 'off', require: always, missing_status: 400, absent_status: 404, etag_on_write: never",
+            (
+                "guard: 'off', require: always, missing_status: 400, absent_status: 404, query: view, "
+                "etag: {canonical: json}, etag_on_write: always"
+            ),
             dict.fromkeys(
-                (("require",), ("missing_status",), ("absent_status",), ("etag_on_write",)),
+                ((key,) for key in ("require", "missing_status", "absent_status", "query", "etag", "etag_on_write")),
                 'this does nothing where guard is "off"; leave it out, or guard the route',
             ),
         ),
@@ -243,7 +271,7 @@ def test_tls_files_can_be_read(tmp_path: Path) -> None:
 )
 def test_text_is_not_sent_as_json_by_oversight(line: str, told: bool) -> None:
     """A body that is a text says what it is; who says that it is JSON has written JSON."""
-    lines = f"routes:\n  - path: /a\n    problem:\n      precondition_required: {line}"
+    lines = f"routes:\n  - path: /a\n    require: always\n    problem:\n      precondition_required: {line}"
     path = ("routes", 0, "problem", "precondition_required", "body")
     sentence = (
         "this text would be sent as application/problem+json; "

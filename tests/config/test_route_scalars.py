@@ -59,7 +59,10 @@ def test_what_is_written_means(kind: Any, value: object, meant: object) -> None:
         (ItemPath, "items"),
         (ItemPath, "$.a["),
         (ItemPath, ""),
+        (ItemPath, "$"),
         (MemberName, ""),
+        (MemberName, "\ud800x"),
+        (MemberName, "a\nb"),
     ],
 )
 def test_what_means_nothing_is_refused(kind: Any, value: object) -> None:

@@ -146,6 +146,13 @@ def test_the_keys_around_a_body(lines: str, mistake: str) -> None:
     assert any(mistake in found for found in said(lines))
 
 
+@pytest.mark.parametrize("charset", ["latin-1", '"UTF-16"', "us-ascii"])
+def test_a_body_is_sent_in_utf_8(charset: str) -> None:
+    """A media type that says otherwise would be wrong."""
+    (mistake,) = said(f"problem: {{precondition_failed: {{content_type: 'text/plain; charset={charset}', body: x}}}}")
+    assert "bodies are sent in UTF-8; leave charset out, or write charset=utf-8" in mistake
+
+
 EXPECTED = 'expected auto, "off" or a list of origins such as ["https://app.example"]'
 
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxy.core import json_text
 from proxy.core.canonical import AsSent, Canonical, CanonicalJson
 from proxy.core.json_text import MAX_DEPTH
 from tests.support.json_documents import Document, Number, documents, spellings
@@ -50,6 +51,15 @@ def test_form_is_idempotent(data: st.DataObject) -> None:
     """The canonical form of a canonical form is itself."""
     once = form(data.draw(spellings(data.draw(documents))))
     assert form(once[1:]) == once
+
+
+@given(documents.flatmap(spellings), st.sampled_from([(), ("/a",), ("/*/b", "/a/0")]), st.sampled_from([JSON, "a/b"]))
+def test_a_document_that_was_read_before_is_not_read_again(content: bytes, ignore: tuple[str, ...], kind: str) -> None:
+    """It gives the same form as its content, and stays as it is."""
+    document, untouched = json_text.parse(content), json_text.parse(content)
+    for rules in (CanonicalJson(ignore), AsSent()):
+        assert rules.form(content, kind, document) == rules.form(content, kind)
+    assert document == untouched
 
 
 @given(st.binary() | st.text().map(str.encode) | documents.flatmap(spellings), st.sampled_from([JSON, "text/plain"]))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.core import coding
-from proxy.core.coding import RATIO, codings, decoded, removable
+from proxy.core.coding import MEMBERS, RATIO, codings, decoded, removable
 from proxy.core.fields import Fields
 
 GZIP = Fields([("Content-Encoding", "gzip")])
@@ -51,6 +51,12 @@ def test_what_is_inside_is_what_was_put_in(content: bytes, level: int, stamp: in
 def test_members_follow_each_other() -> None:
     """RFC 1952 §2.2."""
     assert decoded(gzip.compress(b"a") + gzip.compress(b"b"), GZIP) == b"ab"
+    assert decoded(gzip.compress(b"a") * MEMBERS, GZIP) == b"a" * MEMBERS
+
+
+def test_a_file_of_very_many_members_is_not_looked_into() -> None:
+    """Each would take as long as all that follows it is large."""
+    assert decoded(gzip.compress(b"") * (MEMBERS + 1), GZIP) is None
 
 
 @pytest.mark.parametrize(

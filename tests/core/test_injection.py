@@ -10,6 +10,7 @@ from proxy.core.entity_tag import EntityTag
 from proxy.core.fields import Fields
 from proxy.core.injection import MOST_ITEMS, Injection, TooManyItemsError
 from proxy.core.self_link import SelfLink
+from tests.support.injecting import JSON_TYPE
 
 ITEMS = Injection(items=(JsonPath("$.a[*]"), JsonPath("$..b"), JsonPath("$"), JsonPath("$.a[0]")))
 
@@ -75,11 +76,14 @@ def test_fingerprints() -> None:
         ([("Content-Type", "application/json; charset=latin-1")], False),
         ([("Content-Type", "application/json; =")], False),
         ([("Content-Type", "text/plain")], False),
+        ([JSON_TYPE, ("Signature-Input", 'a=("@method" "content-digest");created=1')], False),
+        ([JSON_TYPE, ("Signature-Input", 'a=("@method")'), ("Signature-Input", 'b=("Content-Length")')], False),
+        ([JSON_TYPE, ("Signature-Input", 'a=("@method" "content-type")')], True),
         ([], False),
     ],
 )
 def test_which_content_may_be_changed(lines: list[tuple[str, str]], readable: bool) -> None:
-    """JSON that is told to be in the charset that we would write it in, and not coded."""
+    """JSON that is told to be in the charset that we would write it in, not coded, and not covered by a signature."""
     assert injection.readable(Fields(lines)) is readable
 
 

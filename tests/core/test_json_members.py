@@ -27,12 +27,15 @@ def objects(document: Any, location: Location = ROOT) -> list[Location]:
 
 @given(st.data())
 def test_what_is_said_is_there_and_nothing_else_changed(data: st.DataObject) -> None:
-    """Each place says what it should, and without the member both documents are the same; the first is as it was."""
+    """Each place says what it should, and without the member both documents are the same; the first is as it was.
+
+    A place inside a member that is set, or taken out, is there no more.
+    """
     document = data.draw(documents)
     before = json.dumps(document)
-    places = {place: data.draw(st.none() | st.text(max_size=3)) for place in objects(document) if "tag" not in place}
+    places = {place: data.draw(st.none() | st.text(max_size=3)) for place in objects(document)}
     changed = edited(document, "tag", places)
-    for place, value in places.items():
+    for place, value in ((place, places[place]) for place in places if "tag" not in place):
         assert at(changed, place).get("tag") == value
     assert json.dumps(document) == before
     assert bare(changed) == bare(document)

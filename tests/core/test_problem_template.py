@@ -24,7 +24,7 @@ KNOWN = {Part.DETAIL: "Why.", Part.CURRENT_ETAG: '"a"', Part.CORRELATION_ID: "7-
         ({"now": "it is {current_etag}, see {reason}."}, b'{"now":"it is \\"a\\", see ."}'),
         (("{status}", "{{status}}", "{{{status}}}"), b'["412","{status}","{412}"]'),
         ({"tab\t": "\u00e9\u2028\n"}, '{"tab\\t":"\u00e9\u2028\\n"}'.encode()),
-        ("{status} {detail} {current_etag}\n", b'412 Why. "a"\n'),
+        ("{status} {detail} {current_etag}\n", b'412 Why. \\"a\\"\n'),
         ('{{"id": "{correlation_id}"}}', b'{"id": "7-x"}'),
         ("", b""),
         ({}, b"{}"),
@@ -39,6 +39,28 @@ def test_a_body_has_a_media_type() -> None:
     """A problem document unless said otherwise."""
     assert ProblemTemplate.parse({}).content_type == PROBLEM_JSON
     assert ProblemTemplate.parse("", "text/plain").content_type == "text/plain"
+
+
+@pytest.mark.parametrize(
+    ("content_type", "sent"),
+    [
+        ("text/plain", '"</p>&"'),
+        ("text/csv; header=absent", '"</p>&"'),
+        ("application/xml-dtd", '"</p>&"'),
+        ("application/json", r"\"</p>&\""),
+        ("application/problem+json; charset=utf-8", r"\"</p>&\""),
+        ("text/html", "&quot;&lt;/p&gt;&amp;&quot;"),
+        ("Text/HTML ; charset=utf-8", "&quot;&lt;/p&gt;&amp;&quot;"),
+        ("application/xhtml+xml", "&quot;&lt;/p&gt;&amp;&quot;"),
+        ("application/problem+xml", "&quot;&lt;/p&gt;&amp;&quot;"),
+        ("text/xml", "&quot;&lt;/p&gt;&amp;&quot;"),
+        ("application/xml", "&quot;&lt;/p&gt;&amp;&quot;"),
+    ],
+)
+def test_what_is_filled_into_a_text_stays_text(content_type: str, sent: str) -> None:
+    """An origin server's tag may hold markup, and every tag has quotes; what the text's author wrote is left alone."""
+    template = ProblemTemplate.parse('<p id="a">{current_etag}</p>', content_type)
+    assert template.fill({Part.CURRENT_ETAG: '"</p>&"'}).decode() == f'<p id="a">{sent}</p>'
 
 
 @pytest.mark.parametrize(

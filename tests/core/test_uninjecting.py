@@ -64,6 +64,13 @@ def test_digits_and_order_are_kept() -> None:
     assert without_tags(Fields([JSON_TYPE]), RULES, content) == b'{"b":1.50,"a":90071992547409931}'
 
 
+@pytest.mark.parametrize(("name", "field"), [(r"_et\u0061g", "_etag"), (r"a\/b", "a/b"), (r"\"", '"'), ("é", "é")])
+def test_a_name_is_dropped_however_it_is_spelled(name: str, field: str) -> None:
+    """An escape says the same as the character that it stands for."""
+    content = f'{{"a":1,"{name}":2}}'.encode()
+    assert without_tags(Fields([JSON_TYPE]), Injection(field), content) == b'{"a":1}'
+
+
 @pytest.mark.parametrize(
     ("content", "left"),
     [
@@ -124,6 +131,7 @@ def test_a_name_that_a_pointer_escapes() -> None:
         ([JSON_TYPE], "PUT", replace(ITEM, guard=Guard.REPORT), True),
         ([JSON_TYPE, ("Content-Encoding", "gzip")], "PUT", ITEM, False),
         ([JSON_TYPE, ("Cache-Control", "no-transform")], "PUT", ITEM, False),
+        ([JSON_TYPE, ("Signature-Input", 'a=("content-digest")')], "PUT", ITEM, False),
         ([("Content-Type", "text/plain")], "PUT", ITEM, False),
         ([], "PUT", ITEM, False),
     ],
@@ -140,6 +148,19 @@ def test_the_route_that_showed_the_tag_says_what_is_dropped() -> None:
     assert concerns(request(JSON_TYPE), replace(match(bare), reading=ITEM))
     action = Route("cancel", Template.parse("/items/{id}/cancel"), state=Template.parse("/items/{id}"))
     assert rules_for(replace(match(action), reading=ITEM)) is None
+
+
+@pytest.mark.parametrize(
+    ("content", "left"),
+    [
+        ({"a": {"_etag": {"_etag": 1}}}, {"a": {}}),
+        ([{"_etag": [{"b": {"_etag": 2}}]}], [{}]),
+        ({"_etag": {"a": {}}}, {}),
+    ],
+)
+def test_objects_inside_a_member_go_with_it(content: Any, left: Any) -> None:
+    """A path may lead to them as well."""
+    assert kept(content, rules=Injection(items=(JsonPath("$..[*]"),))) == left
 
 
 def test_no_route_is_no_concern() -> None:

@@ -68,5 +68,6 @@ class Site:
         sent = content if isinstance(content, bytes) else json.dumps(content).encode()
         typed = lines if any(name == "Content-Type" for name, _ in lines) else (JSON_TYPE, *lines)
         answer = injected(request, match, Response(200, Fields(typed), sent), routes, self.minter)
-        validator = self.minter.mint(match.tag_key, answer.basis, match.route.rules)
+        validator = self.minter.mint(match.tag_key, answer.basis, match.route.rules, document=answer.document)
+        assert validator == self.minter.mint(match.tag_key, answer.basis, match.route.rules)
         return Seen(answer.shown(validator), validator)
