@@ -161,6 +161,14 @@ def test_who_asks_and_what_for_always_counts(line: tuple[str, str]) -> None:
     assert selector(select(line), rules) != selector(select(), rules)
 
 
+@pytest.mark.parametrize("name", ["User-Agent", "Via", "X-Forwarded-For", "Forwarded"])
+def test_the_way_that_a_request_took_counts_where_the_route_says_so(name: str) -> None:
+    """I2: such fields go along always, and select where they are listed."""
+    for fields, counts in ((frozenset[str](), False), (frozenset({name.lower()}), True)):
+        rules = SelectRules(fields=fields)
+        assert (selector(select((name, "a")), rules) != selector(select((name, "b")), rules)) is counts
+
+
 @pytest.mark.parametrize(
     ("values", "prefers"),
     [

@@ -21,7 +21,7 @@ from proxy.core.tag_rules import Aba, TagRules
 from proxy.core.template import Template
 from proxy.core.verdict import NotModified, Perform, PreconditionFailed, Reason
 from proxy.core.version import MemberVersion
-from proxy.errors import Failure, StoreFailure, Unverifiable
+from proxy.errors import Failure, LeaseLost, StoreFailure, Unverifiable
 from proxy.gateway import Answer
 from proxy.gateway.asking import speaks_for
 from proxy.ports import LeaseTerms, Purpose
@@ -166,6 +166,14 @@ async def test_what_is_remembered_of_another_variant_refuses_nobody(trust: float
         await asyncio.sleep(0)
         await rig.get("/wiki/1", other)  # it is remembered, for readers and writers who accept that
     assert (await writing).verdict == Perform(Reason.HOLDS)
+
+
+async def test_what_is_trusted_of_another_variant_refuses_nobody() -> None:
+    """Nor before the resource is held."""
+    rig, other = Rig(Negotiating(), replace(WIKI, trust=60.0)), ("Accept", XML)
+    tag = tag_of(await rig.get("/wiki/1", ("Accept", JSON)))
+    await rig.get("/wiki/1", other)
+    assert (await rig.write("PUT", ("If-Match", tag), other)).verdict == Perform(Reason.HOLDS)
 
 
 async def test_what_is_remembered_of_this_variant_refuses() -> None:
@@ -377,6 +385,20 @@ async def test_content_has_the_number_from_before_it_was_selected(monkeypatch: p
         patched.setattr(rig.upstream, "send", sent)
         before = tag_of(await rig.get())
     assert before != tag_of(await rig.get())
+
+
+async def test_the_lease_is_confirmed_after_counting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """I1: a store that takes its time to count must not have outlasted it."""
+    rig = Rig(answering(Canned(200, b"old")), COUNTED)
+    before = tag_of(await rig.get())
+
+    async def count(_: str) -> None:
+        rig.lock.leases[-1].expires = 0
+
+    monkeypatch.setattr(rig.state, "count", count)
+    with pytest.raises(LeaseLost):
+        await rig.write("PUT", ("If-Match", before))
+    assert rig.upstream.performed() == []
 
 
 async def test_a_write_that_is_refused_is_not_counted() -> None:

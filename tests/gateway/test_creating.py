@@ -1,5 +1,6 @@
 """What an answer to a write says of other resources: the tag of what was created, and what is to be forgotten."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -159,9 +160,60 @@ async def test_what_somebody_is_writing_has_no_tag_here() -> None:
         assert await rig.create() is None
 
 
+async def test_a_lock_that_ended_early_lets_no_tag_be_said() -> None:
+    """Somebody else may hold the resource, and not have told it yet."""
+    rig = Collection()
+
+    def lapse() -> None:
+        rig.lock.leases[-1].expires = 0
+
+    rig.while_selected = lapse
+    assert await rig.create() is None
+
+
+async def test_no_other_resources_tag_is_said_in_its_place() -> None:
+    """RFC 9110 §15.3.2: the tag in a 201 is that of what was created, and the list is not."""
+    rig = Collection(replace(LIST, unconditional_post=UnconditionalPost.LOCK), ITEM, location="/elsewhere")
+    assert await rig.create() is None
+
+
+async def test_it_is_said_before_it_is_forgotten() -> None:
+    """Where something is trusted, what the answer names is forgotten, as after a write."""
+    rig = Collection(LIST, replace(ITEM, trust=60.0))
+    assert await rig.create() == rig.expected
+
+
+async def test_what_was_not_read_of_it_is_let_go_of() -> None:
+    """An answer to the selection that shows no state."""
+    rig, shown = Collection(), Canned(403, b"no")
+    rig.shown = shown
+    await rig.create()
+    assert shown.closed == 1
+
+
+async def test_an_answer_whose_client_leaves_meanwhile_is_let_go_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While what was created is looked at."""
+    rig, asking = Collection(), asyncio.Event()
+    created = Canned(201, b"", (*TEXT, ("Location", "/things/7")))
+
+    async def untouched(*_: object) -> bool:
+        asking.set()
+        return await asyncio.Future[bool]()
+
+    monkeypatch.setattr(rig.state, "untouched", untouched)
+    rig.upstream.script = lambda _, purpose: Canned(200, NEW) if purpose is Purpose.SELECT else created
+    creating = asyncio.create_task(rig.create())
+    await asking.wait()
+    creating.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await creating
+    assert created.closed == 1
+
+
 async def test_a_put_that_creates_says_the_tag_under_its_own_lease() -> None:
     """Location names the target itself: the resource is held already."""
     rig = Collection(LIST, replace(ITEM, etag_on_write=TagOnWrite.ALWAYS))
+    rig.meanwhile = lambda: rig.state.resume("/things/7")  # a mark that its own write may leave
     assert await rig.create(method="PUT", path="/things/7") == rig.expected
 
 

@@ -1,5 +1,7 @@
 """How a write is answered that is not performed: shown the state it missed, or told that it is done already."""
 
+import asyncio
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -11,6 +13,7 @@ from proxy.core.route import Route, TagOnWrite
 from proxy.core.tag_rules import TagRules
 from proxy.core.template import Template
 from proxy.core.verdict import AlreadyApplied, PreconditionFailed, Reason
+from proxy.errors import Unverifiable
 from tests.support.scripted import TEXT, Canned, Rig, answering
 
 WIKI = Route("wiki", Template.parse("/wiki/{id}"))
@@ -184,6 +187,41 @@ async def test_what_is_told_of_the_same_content_counts_where_it_is_told() -> Non
         rig = Rig(answering(shown), APPLIED)
         answer = await rig.write("PUT", ("If-Match", rig.tag(OLD, lines=shown.lines)), *TEXT, *lines, content=NEW)
         assert answer.verdict == AlreadyApplied(Reason.APPLIED)
+
+
+async def test_what_is_trusted_does_not_hide_that_it_is_done() -> None:
+    """Content is compared, and that is not remembered."""
+    rig = Rig(answering(Canned(200, NEW)), replace(APPLIED, trust=60.0))
+    await rig.get()
+    answer = await rig.write("PUT", ("If-Match", rig.tag(OLD)), *TEXT, content=NEW)
+    assert answer.verdict == AlreadyApplied(Reason.APPLIED)
+
+
+@pytest.mark.parametrize(("method", "status"), [("PUT", 404), ("DELETE", 404), ("PUT", 500)])
+async def test_what_was_not_read_is_let_go_of(method: str, status: int) -> None:
+    """Of an answer that a refusal, or a write that is done, stands for."""
+    shown = Canned(status, b"no")
+    with suppress(Unverifiable):
+        assert (await Rig(answering(shown), APPLIED).write(method, ("If-Match", "*"))).rest is None
+    assert shown.closed == 1
+
+
+async def test_what_was_not_read_is_let_go_of_when_its_client_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While it is remembered that there is nothing."""
+    shown, remembering = Canned(404, b"no"), asyncio.Event()
+    rig = Rig(answering(shown))
+
+    async def remember(*_: object) -> None:
+        remembering.set()
+        await asyncio.Future[None]()
+
+    monkeypatch.setattr(rig.state, "remember", remember)
+    writing = asyncio.create_task(rig.write("PUT", ("If-Match", "*")))
+    await remembering.wait()
+    writing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await writing
+    assert shown.closed == 1
 
 
 async def test_a_delete_of_something_else_than_the_state_is_not_done() -> None:

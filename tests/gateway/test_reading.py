@@ -635,8 +635,9 @@ async def test_a_reader_waits_for_as_long_as_without_us() -> None:
     ("select", "would"), [(Canned(500), Unverifiable), (Canned(206), Unverifiable), (Canned(403), Indeterminate)]
 )
 async def test_a_report_says_what_could_not_be_compared(select: Canned, would: type) -> None:
-    """Where the route enforces that is a refusal, unless the origin server's own answer speaks."""
+    """Where the route enforces that is a refusal, unless the origin server's own answer speaks; it is let go of."""
     assert isinstance((await reported(Rig(answering(select), REPORTING), ("If-Match", "*"))).would, would)
+    assert select.closed == 1
 
 
 PREFLIGHT = (("Origin", "https://app.example"), ("Access-Control-Request-Method", "PUT"))
