@@ -10,14 +10,15 @@ from enum import Enum
 from itertools import chain, product
 from typing import Final
 
-from proxy.core import entity_tag, json_text
+from proxy.core import entity_tag, json_pointer, json_text
 from proxy.core.canonical import Canonical, CanonicalJson
 from proxy.core.differing import Place, Span, places, spans
-from proxy.core.json_pointer import Json, cover
+from proxy.core.json_pointer import Json, cover, tokens
 from proxy.core.json_pointer import parse as parse_pointers
 from proxy.core.message import Response
 from proxy.core.minting import Minter
 from proxy.core.tag_rules import TagRules, UpstreamTag, kept_tag
+from proxy.core.version import MemberVersion
 
 Bursts = Sequence[Sequence[Response]]
 
@@ -100,6 +101,18 @@ def compare(bursts: Bursts, key: str, rules: TagRules, minter: Minter) -> Compar
         own=_own_tag(answers),
         cure=next((tried for tried in cures if len(tags(tried)) == 1), None),
     )
+
+
+def idle(bursts: Bursts, rules: TagRules) -> list[str]:
+    """Return the pointers in the rules that name nothing in any of the answers."""
+    reading, documents = _read(bursts)
+    if reading is not Reading.JSON:
+        return []
+    written = list(rules.canonical.ignore) if isinstance(rules.canonical, CanonicalJson) else []
+    if isinstance(rules.version, MemberVersion):
+        written.append(rules.version.pointer)
+    seen = list(chain.from_iterable(documents))
+    return [each for each in written if not any(json_pointer.reaches(document, tokens(each)) for document in seen)]
 
 
 def _read(bursts: Bursts) -> tuple[Reading, list[list[Json]]]:

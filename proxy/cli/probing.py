@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from proxy.adapters.upstream import HttpUpstream
 from proxy.cli import FAILURE, GOOD, USAGE, proposing, reporting
-from proxy.cli.comparing import Bursts, Comparison, compare
+from proxy.cli.comparing import Bursts, Comparison, compare, idle
 from proxy.cli.sampling import Question, UnreadableError, answers, fields_of, question, write_back
 from proxy.cli.telling import settings_or_mistakes, target_of
 from proxy.config import Settings
@@ -106,6 +106,8 @@ class _Probe:
         self._say("origin tag", reporting.origin_tag(comparison, sent))
         for line in reporting.differences(comparison):
             self._say(*line)
+        for pointer in idle(bursts, match.reading.rules):
+            self._say("unused", reporting.unused(pointer))
         self._say("stable" if comparison.stable else "unstable", reporting.verdict(comparison, len(sent)))
         if comparison.stable:
             return GOOD

@@ -132,6 +132,11 @@ def differences(comparison: Comparison) -> Iterator[Line]:
         yield "differs", "the spelling of the JSON (key order, white space, escapes), or what is ignored already"
 
 
+def unused(pointer: str) -> str:
+    """Say that a pointer of the route names nothing, as after a slip of the pen."""
+    return printable(f"{pointer} in the route's etag names nothing in these answers")
+
+
 def verdict(comparison: Comparison, count: int) -> str:
     """Say how many tags the answers have."""
     if not comparison.stable:

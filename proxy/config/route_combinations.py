@@ -8,14 +8,15 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import Final
 
-from proxy.config.mistakes import KeyPath, Mistake
+from proxy.config.mistakes import KeyPath, Mistake, quoted
 from proxy.config.model import RouteSection
 from proxy.config.route_model import EtagSection, InjectSection, ProblemSection, RefusalSection
 from proxy.config.translate import timeouts
 from proxy.config.units import written_duration
 from proxy.core.cors import AllowedOrigins
 from proxy.core.entity_tag import Tolerated
-from proxy.core.json_pointer import tokens
+from proxy.core.json_pointer import cover, tokens
+from proxy.core.json_pointer import parse as parse_pointers
 from proxy.core.route import MARGIN, shortest_write_lease
 from proxy.core.template import require_captured
 from proxy.core.version import MemberVersion
@@ -63,6 +64,18 @@ def _ignored(section: RouteSection, at: KeyPath) -> Iterator[Mistake]:
     if section.etag.ignore and section.etag.canonical != "json":
         message = "pointers name parts of JSON; this key needs etag.canonical: json"
         yield Mistake(path, message, rests_on=(path, canonical))
+
+
+def _ignored_already(section: RouteSection, at: KeyPath) -> Iterator[Mistake]:
+    """Find pointers that can name nothing, since others leave it out."""
+    written = section.etag.ignore
+    for index, pointer in enumerate(written):
+        others = written[:index] + tuple(other for other in written[index + 1 :] if other != pointer)
+        first = next((other for other in others if cover(parse_pointers([other]), tokens(pointer))), None)
+        if first is not None:
+            path = (*at, "etag", "ignore")
+            message = f"this names nothing that {quoted(first)} leaves; leave it out"
+            yield Mistake((*path, index), message, rests_on=(path,))
 
 
 def _tag_source(section: RouteSection, at: KeyPath) -> Iterator[Mistake]:
@@ -181,6 +194,7 @@ _ROUTE_RULES: Final[tuple[Callable[[RouteSection, KeyPath], Iterator[Mistake]], 
     _read_lease,
     _settle_time,
     _ignored,
+    _ignored_already,
     _tag_source,
     _views,
     _state,

@@ -75,6 +75,17 @@ def find(document: Json, path: Iterable[str]) -> Json:
     return document
 
 
+def reaches(document: Json, path: Sequence[str]) -> bool:
+    """Tell whether a path of tokens names anything in a document; `*` stands for every member and item."""
+    if not path:
+        return True
+    members: dict[str, Json] = {}
+    if isinstance(document, CONTAINER):
+        members = document if isinstance(document, dict) else {str(index): item for index, item in enumerate(document)}
+    inner = list(members.values()) if path[0] == "*" else [members[path[0]]] if path[0] in members else []
+    return any(reaches(each, path[1:]) for each in inner)
+
+
 def leave_out(document: Json, pointers: Pointers) -> None:
     """Remove what the pointers name, in place. One that names nothing is no error."""
     if pointers and isinstance(document, CONTAINER):

@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from proxy.cli.comparing import Comparison, OwnTag, Reading, compare
+from proxy.cli.comparing import Comparison, OwnTag, Reading, compare, idle
 from proxy.core.canonical import AsSent, CanonicalJson
 from proxy.core.fields import Fields
 from proxy.core.message import Response
 from proxy.core.minting import Minter
 from proxy.core.tag_rules import Aba, TagRules, UpstreamTag
-from proxy.core.version import FieldVersion
+from proxy.core.version import FieldVersion, MemberVersion
 
 JSON = {"Content-Type": "application/json"}
 PLAIN = TagRules()
@@ -129,3 +129,17 @@ def test_what_is_ignored_already_is_not_named() -> None:
     contents = [b'{"a": {"b": %d}, "c": [{"d": %d, "e": %d}]}' % (number, number, number) for number in (1, 2)]
     comparison = compared(contents, TagRules(CanonicalJson(("/a", "/c/*/d"))))
     assert [place.pointer for place in comparison.places] == ["/c/0/e"]
+
+
+def test_rules_may_name_what_is_not_there() -> None:
+    """Of what no answer has, the operator should know; what one of them has is in use."""
+    answers = [
+        [
+            Response(200, Fields([("Content-Type", "application/json")]), content)
+            for content in (b'{"a": 1}', b'{"b": [2]}')
+        ]
+    ]
+    rules = TagRules(CanonicalJson(("/a", "/b/*", "/c", "/b/1")), version=MemberVersion("/v"))
+    assert idle(answers, rules) == ["/c", "/b/1", "/v"]
+    assert idle(answers, TagRules()) == []
+    assert idle([[Response(200, Fields(), b"text")]], rules) == []

@@ -124,3 +124,8 @@ def test_whether_it_is_guarded_is_told(route: Route, unmatched: Unmatched, said:
     """Each way in which a request may go."""
     target = parse("/wiki/a", None)
     assert reporting.route(Match(route, target, {"id": "a", "path": "wiki/a"}, route), unmatched).startswith(said)
+
+
+def test_a_pointer_that_names_nothing_is_told() -> None:
+    """It may be a slip of the pen."""
+    assert reporting.unused("/querry_ms") == "/querry_ms in the route's etag names nothing in these answers"

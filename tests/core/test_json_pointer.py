@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from proxy.core.json_pointer import Json, cover, leave_out, parse, spelled
+from proxy.core.json_pointer import Json, cover, leave_out, parse, reaches, spelled, tokens
 
 TOKENS = ["a", "b", "0", "1", "2", "*", "~", "/", ""]
 
@@ -115,3 +115,25 @@ def test_a_spelled_pointer_reads_as_its_tokens(tokens: tuple[str, ...]) -> None:
         assert list(tree) == [token]
         tree = tree[token]
     assert tree == {}
+
+
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [
+        ("/a/b", True),
+        ("/a/*", True),
+        ("/*/b", True),
+        ("/l/0/x", True),
+        ("/l/*/y", True),
+        ("/l/2/x", False),
+        ("/l/00/x", False),
+        ("/a/c", False),
+        ("/a/b/c", False),
+        ("/l/*/z", False),
+        ("/n", True),
+    ],
+)
+def test_a_pointer_may_name_nothing(path: str, found: bool) -> None:
+    """Wherever its wildcards lead."""
+    document: Json = {"a": {"b": "1"}, "l": [{"x": "1"}, {"y": "2"}], "n": None}
+    assert reaches(document, tokens(path)) is found
