@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import yaml
 
+from proxy.core import json_pointer
 from proxy.core.canonical import CanonicalJson
 from proxy.core.matching import Match, Routes
 from proxy.core.route import Guard, Route
@@ -62,7 +63,8 @@ def _etag(rules: TagRules, ignored: Sequence[str]) -> dict[str, object]:
     if rules.version is not None:
         etag["from"] = rules.version.pointer if isinstance(rules.version, MemberVersion) else rules.version.name
     if isinstance(rules.canonical, CanonicalJson):
-        pointers = dict.fromkeys([*ignored, *rules.canonical.ignore])
+        named = [*ignored, *rules.canonical.ignore]
+        pointers = [pointer for index, pointer in enumerate(named) if index not in json_pointer.covered(named)]
         etag["canonical"] = "json"
         if pointers:  # in a configuration "${" stands for a variable, and "$${" for itself
             etag["ignore"] = [pointer.replace("${", "$${") for pointer in pointers]

@@ -15,8 +15,7 @@ from proxy.config.translate import timeouts
 from proxy.config.units import written_duration
 from proxy.core.cors import AllowedOrigins
 from proxy.core.entity_tag import Tolerated
-from proxy.core.json_pointer import cover, tokens
-from proxy.core.json_pointer import parse as parse_pointers
+from proxy.core.json_pointer import covered, tokens
 from proxy.core.route import MARGIN, shortest_write_lease
 from proxy.core.template import require_captured
 from proxy.core.version import MemberVersion
@@ -68,14 +67,10 @@ def _ignored(section: RouteSection, at: KeyPath) -> Iterator[Mistake]:
 
 def _ignored_already(section: RouteSection, at: KeyPath) -> Iterator[Mistake]:
     """Find pointers that can name nothing, since others leave it out."""
-    written = section.etag.ignore
-    for index, pointer in enumerate(written):
-        others = written[:index] + tuple(other for other in written[index + 1 :] if other != pointer)
-        first = next((other for other in others if cover(parse_pointers([other]), tokens(pointer))), None)
-        if first is not None:
-            path = (*at, "etag", "ignore")
-            message = f"this names nothing that {quoted(first)} leaves; leave it out"
-            yield Mistake((*path, index), message, rests_on=(path,))
+    path = (*at, "etag", "ignore")
+    for index, other in covered(section.etag.ignore).items():
+        message = f"this names nothing that {quoted(other)} leaves; leave it out"
+        yield Mistake((*path, index), message, rests_on=(path,))
 
 
 def _tag_source(section: RouteSection, at: KeyPath) -> Iterator[Mistake]:

@@ -48,6 +48,17 @@ def cover(pointers: Pointers, path: Sequence[str]) -> bool:
     return any(not node or cover(node, path[1:]) for node in inner)
 
 
+def covered(pointers: Sequence[str]) -> dict[int, str]:
+    """Return which of the pointers name nothing that the others leave: by index, with the first that covers it."""
+    found: dict[int, str] = {}
+    for index, pointer in enumerate(pointers):
+        others = [*pointers[:index], *(other for other in pointers[index + 1 :] if other != pointer)]
+        first = next((other for other in others if cover(parse([other]), tokens(pointer))), None)
+        if first is not None:
+            found[index] = first
+    return found
+
+
 def tokens(pointer: str) -> tuple[str, ...]:
     """Return the reference tokens, unescaped in the order that RFC 6901 §4 asks for.
 

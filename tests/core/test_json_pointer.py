@@ -1,12 +1,13 @@
 """JSON Pointers: what they name, and what is left without it."""
 
+import copy
 import json
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from proxy.core.json_pointer import Json, cover, leave_out, parse, reaches, spelled, tokens
+from proxy.core.json_pointer import Json, cover, covered, leave_out, parse, reaches, spelled, tokens
 
 TOKENS = ["a", "b", "0", "1", "2", "*", "~", "/", ""]
 
@@ -137,3 +138,16 @@ def test_a_pointer_may_name_nothing(path: str, found: bool) -> None:
     """Wherever its wildcards lead."""
     document: Json = {"a": {"b": "1"}, "l": [{"x": "1"}, {"y": "2"}], "n": None}
     assert reaches(document, tokens(path)) is found
+
+
+@given(st.lists(st.lists(st.sampled_from(["a", "b", "*", "0"]), min_size=1, max_size=3).map(spelled), max_size=5))
+def test_what_others_cover_can_be_left_out(written: list[str]) -> None:
+    """Without it the pointers are the same tree, and nothing of what is left covers anything."""
+    pointers = [pointer for pointer in written if pointer != "/*"]
+    left = [pointer for index, pointer in enumerate(pointers) if index not in covered(pointers)]
+    assert covered(left) == {}
+    document: Json = {"a": {"a": ["1", {"b": "2"}], "b": {"a": "3"}}, "b": ["4", {"0": "5", "a": "6"}], "0": "7"}
+    one, other = copy.deepcopy(document), copy.deepcopy(document)
+    leave_out(one, parse(pointers))
+    leave_out(other, parse(left))
+    assert one == other
