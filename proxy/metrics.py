@@ -116,8 +116,8 @@ class Metrics:
         self._requests.of(route, method if method in METHODS else OTHER, facts.get("status"), verdict).inc()
         _observe(self._durations.of(route), facts.get("duration_ms"))
         _observe(self._waits, facts.get("wait_ms"))
-        if facts.get("report") and verdict in _UNMADE:
-            self._would.of(route, facts.get("reason")).inc()
+        if facts.get("report"):
+            self._report(route, verdict, facts.get("reason"))
         elif verdict in _REFUSALS:
             self._conflicts.of(route, facts.get("reason")).inc()
         if facts.get("outcome") == "unknown":
@@ -149,6 +149,13 @@ class Metrics:
         self._unknown.of(route)
         for reason in _REASONS:
             self._conflicts.of(route, reason)
+
+    def _report(self, route: object, verdict: object, reason: object) -> None:
+        """Count what a route that only reports would have refused; the series begin with its first report."""
+        for each in _REASONS:
+            self._would.of(route, each)
+        if verdict in _UNMADE:
+            self._would.of(route, reason).inc()
 
 
 class Gathered:

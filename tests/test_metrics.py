@@ -340,3 +340,24 @@ def test_the_environment_of_an_origin_server_is_not_ours() -> None:
     """A directory that the environment names for another program is neither used nor needed."""
     with worker("", 1, "available", PROMETHEUS_MULTIPROC_DIR="/nowhere/at/all") as process:
         assert process.poll() is None
+
+
+@pytest.mark.parametrize(
+    ("verdict", "reason", "counted"),
+    [
+        ("precondition-failed", "stale", 1),
+        ("precondition-required", "missing", 1),
+        ("failed", "malformed-precondition", 1),
+        ("perform", "holds", 0),
+        ("indeterminate", "absent", 0),
+    ],
+)
+def test_what_would_have_been_refused_is_counted_apart(verdict: str, reason: str, counted: int) -> None:
+    """A route that only reports has no conflicts; its series begin at 0 with its first report."""
+    metrics = Metrics()
+    metrics.request({"route": "wiki", "status": 204, "verdict": verdict, "reason": reason, "report": "yes"})
+    page = metrics.exposition().decode()
+    counts = dict(line.rsplit(" ", 1) for line in page.splitlines() if line.startswith("ifmatch_would_refuse_total{"))
+    assert sum(map(float, counts.values())) == counted
+    assert f'ifmatch_would_refuse_total{{reason="{Reason.STALE.value}",route="wiki"}}' in counts
+    assert all(line.endswith(" 0.0") for line in page.splitlines() if line.startswith("ifmatch_conflicts_total{"))
