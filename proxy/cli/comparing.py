@@ -10,7 +10,7 @@ from enum import Enum
 from itertools import chain, product
 from typing import Final
 
-from proxy.core import entity_tag, json_pointer, json_text
+from proxy.core import coding, entity_tag, json_pointer, json_text
 from proxy.core.canonical import Canonical, CanonicalJson
 from proxy.core.differing import Place, Span, places, spans
 from proxy.core.json_pointer import Json, cover, tokens
@@ -83,6 +83,8 @@ class Comparison:
 def compare(bursts: Bursts, key: str, rules: TagRules, minter: Minter) -> Comparison:
     """Compare answers of the resource `key`, each a whole representation."""
     answers = tuple(chain.from_iterable(bursts))
+    bursts = [[_inside(answer) for answer in burst] for burst in bursts]
+    contents = [[answer.content for answer in burst] for burst in bursts]
     reading, documents = _read(bursts)
     differing = _not_ignored(places(documents), rules.canonical) if reading is Reading.JSON else ()
 
@@ -93,19 +95,19 @@ def compare(bursts: Bursts, key: str, rules: TagRules, minter: Minter) -> Compar
     return Comparison(
         tags=len(tags(rules)),
         kept=all(kept_tag(answer.fields, rules) is not None for answer in answers),
-        same_bytes=len({answer.content for answer in answers}) == 1,
+        same_bytes=len(set(chain.from_iterable(contents))) == 1,
         reading=reading,
         places=differing,
-        spans=() if reading is Reading.JSON else spans([[answer.content for answer in burst] for burst in bursts]),
+        spans=() if reading is Reading.JSON else spans(contents),
         fields=tuple(_several(answers)),
-        own=_own_tag(answers),
+        own=_own_tag(tuple(chain.from_iterable(bursts))),
         cure=next((tried for tried in cures if len(tags(tried)) == 1), None),
     )
 
 
 def idle(bursts: Bursts, rules: TagRules) -> list[str]:
     """Return the pointers in the rules that name nothing in any of the answers."""
-    reading, documents = _read(bursts)
+    reading, documents = _read([[_inside(answer) for answer in burst] for burst in bursts])
     if reading is not Reading.JSON:
         return []
     written = list(rules.canonical.ignore) if isinstance(rules.canonical, CanonicalJson) else []
@@ -117,7 +119,7 @@ def idle(bursts: Bursts, rules: TagRules) -> list[str]:
 
 def _read(bursts: Bursts) -> tuple[Reading, list[list[Json]]]:
     answers = tuple(chain.from_iterable(bursts))
-    if any(_coded(answer) for answer in answers):
+    if any(coding.codings(answer.fields) for answer in answers):
         return Reading.CODED, []
     if not all(json_text.is_json(answer.fields.get("content-type") or "") for answer in answers):
         return Reading.BYTES, []
@@ -127,9 +129,10 @@ def _read(bursts: Bursts) -> tuple[Reading, list[list[Json]]]:
         return Reading.BROKEN, []
 
 
-def _coded(answer: Response) -> bool:
-    codings = (answer.fields.get("content-encoding") or "").lower().split(",")
-    return any(coding.strip() not in {"", "identity"} for coding in codings)
+def _inside(answer: Response) -> Response:
+    """Return an answer without its coding, where that can be taken off: a tag is made of what is inside."""
+    content = coding.decoded(answer.content, answer.fields)
+    return answer if content is None else Response(answer.status, answer.fields.without(["content-encoding"]), content)
 
 
 def _not_ignored(found: Iterable[Place], canonical: Canonical) -> tuple[Place, ...]:

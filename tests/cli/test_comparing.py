@@ -1,5 +1,6 @@
 """What answers come to: one state or several, and the rules that make one of them."""
 
+import gzip
 from collections.abc import Mapping, Sequence
 
 import pytest
@@ -143,3 +144,17 @@ def test_rules_may_name_what_is_not_there() -> None:
     assert idle(answers, rules) == ["/c", "/b/1", "/v"]
     assert idle(answers, TagRules()) == []
     assert idle([[Response(200, Fields(), b"text")]], rules) == []
+
+
+def test_what_is_compressed_anew_is_looked_into() -> None:
+    """As a tag is made of what is inside: a time stamp of the coding is no difference, and a member is named."""
+    fields = JSON | {"Content-Encoding": "gzip"}
+    same = compared([gzip.compress(ONE, mtime=stamp) for stamp in (1, 2)], PLAIN, fields)
+    assert (same.reading, same.stable, same.same_bytes) == (Reading.JSON, True, True)
+    others = [gzip.compress(b'{"n": %d}' % number, mtime=number) for number in (1, 2)]
+    differing = compared(others, PLAIN, fields)
+    assert [place.pointer for place in differing.places] == ["/n"]
+    assert differing.cure is not None
+    mixed = compared([gzip.compress(ONE, mtime=0), ONE], PLAIN, fields, JSON)
+    assert [name for name, _ in mixed.fields] == ["Content-Encoding"]
+    assert not mixed.stable
