@@ -27,8 +27,7 @@ _WINDOWS: Final = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "
 
 def codings(fields: Fields) -> str:
     """Return the codings of content in lower case, empty when there are none; `identity` is none (§8.4.1)."""
-    elements = (element.strip(" \t").lower() for element in (fields.get("content-encoding") or "").split(","))
-    return ",".join(element for element in elements if element not in {"", "identity"})
+    return ",".join(element for element in fields.elements("content-encoding") if element != "identity")
 
 
 def removable(fields: Fields) -> bool:

@@ -69,6 +69,14 @@ class Fields:
         """Return the value of each line of that name, in order."""
         return tuple(self._index.get(name.lower(), ()))
 
+    def elements(self, name: str) -> tuple[str, ...]:
+        """Return the elements of a list in lower case, for a field whose elements ignore case (RFC 9110 §5.6.1).
+
+        White space around them and empty ones do not count; quoted strings are not looked into.
+        """
+        combined = (self.get(name) or "").lower()
+        return tuple(element for each in combined.split(",") if (element := each.strip(" \t")))
+
     def without(self, names: Iterable[str]) -> "Fields":
         """Return the lines whose name, in any case, is not among `names`."""
         return self._without({name.lower() for name in names})
@@ -88,8 +96,7 @@ class Fields:
 
     def connection_options(self) -> tuple[str, ...]:
         """Return what `Connection` names, in lower case."""
-        combined = self.get("connection") or ""
-        return tuple(option.strip().lower() for option in combined.split(",") if option.strip())
+        return self.elements("connection")
 
     def _without(self, dropped: AbstractSet[str]) -> "Fields":
         """Return the lines of other names than these, which are in lower case."""

@@ -201,12 +201,6 @@ def _described(response: Response) -> tuple[bytes, bytes, bytes]:
     """Return what tells representations with the same content apart: media type, language and coding."""
     return (
         media_type.normalised(response.fields.get("content-type") or "").encode(),
-        _normalised_list(response.fields.get("content-language")).encode(),
+        ",".join(response.fields.elements("content-language")).encode(),
         coding.codings(response.fields).encode(),  # other codings need other strong tags: RFC 9110 §8.8.3.3
     )
-
-
-def _normalised_list(value: str | None) -> str:
-    """Return a comma-separated list in lower case, without optional white space and empty elements (§5.6.1)."""
-    elements = (element.strip(" \t").lower() for element in (value or "").split(","))
-    return ",".join(element for element in elements if element)

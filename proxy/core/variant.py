@@ -44,7 +44,7 @@ def of(fields: Fields) -> Variant | None:
 
     `Vary: *`, and fields other than Accept and Accept-Language, choose by what a tag cannot repeat.
     """
-    varying = {name.strip(" \t").lower() for name in (fields.get("vary") or "").split(",")}
+    varying = fields.elements("vary")
     chosen = Variant(
         media_type.acceptable(fields.get("content-type") or "") if "accept" in varying else None,
         _language(fields) if "accept-language" in varying else None,

@@ -15,12 +15,10 @@ from proxy.core.verdict import AlreadyApplied, Indeterminate, PreconditionFailed
 from proxy.gateway.asking import remembered
 from proxy.gateway.exchange import Answer, Selection, Write
 from proxy.gateway.reading import Reading, comparable
+from proxy.ports import DIGEST_SIZE
 
 DESCRIBING = ("content-language", "content-disposition")
 """Fields of a PUT, besides the media type, that are stored with its content."""
-
-DIGEST_SIZE = 32
-"""Bytes of the digest of received content (ports.ReceivedContent)."""
 
 
 class Declining(Reading):
@@ -88,7 +86,7 @@ async def _says_the_same(write: Write, current: Response) -> bool:
     )
     if sent != shown or not _described_alike(write.request.fields, current.fields):
         return False
-    if _is_verbatim(write, current):
+    if is_verbatim(write, current):
         return True
     route = write.match.reading
     if route.rules.exact or write.content.length > route.limits.mint:
@@ -100,14 +98,11 @@ async def _says_the_same(write: Write, current: Response) -> bool:
 def _described_alike(sent: Fields, shown: Fields) -> bool:
     """Tell whether content is stored as what its sender says it is; coded content is not looked into."""
     coded = "content-encoding" in sent or "content-encoding" in shown
-    return not coded and all(name not in sent or _members(sent, name) == _members(shown, name) for name in DESCRIBING)
+    return not coded and all(name not in sent or sent.elements(name) == shown.elements(name) for name in DESCRIBING)
 
 
-def _members(fields: Fields, name: str) -> list[str]:
-    return [member.strip(" \t").lower() for member in (fields.get(name) or "").split(",")]
-
-
-def _is_verbatim(write: Write, current: Response) -> bool:
+def is_verbatim(write: Write, current: Response) -> bool:
+    """Tell whether a representation has the content that was sent, byte for byte (RFC 9110 §9.3.4)."""
     return blake2b(current.content, digest_size=DIGEST_SIZE).digest() == write.content.digest
 
 
@@ -115,7 +110,7 @@ def _done(write: Write, selection: Selection) -> Response:
     """Return what a client is told whose write was done before: 204, with the tag where one would be told after it."""
     done, validator = Response(204, presenting.NOTHING), selection.validator
     says = presenting.statement(write.match, write.request.method, done)
-    verbatim = says is Statement.IF_VERBATIM and _is_verbatim(write, selection.selected.response)
+    verbatim = says is Statement.IF_VERBATIM and is_verbatim(write, selection.selected.response)
     if validator is None or not (verbatim or says is Statement.CURRENT):
         return done
     return Response(204, done.fields.adding("ETag", str(validator.tag)))

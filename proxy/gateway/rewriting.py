@@ -6,15 +6,11 @@ What lives here: reading it, and content that is held in memory. What must not: 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Final
 
 from proxy.core import uninjecting
 from proxy.core.matching import Match
 from proxy.core.message import Request
-from proxy.ports import ReceivedContent
-
-DIGEST_SIZE: Final = 32
-"""Bytes of the digest of received content (ports.ReceivedContent)."""
+from proxy.ports import DIGEST_SIZE, ReceivedContent
 
 
 @dataclass(frozen=True, slots=True)

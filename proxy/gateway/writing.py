@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import replace
 from functools import partial
-from hashlib import blake2b
 
 from proxy.core import presenting, selecting
 from proxy.core.entity_tag import EntityTag
@@ -31,7 +30,7 @@ from proxy.core.verdict import (
 from proxy.errors import Failure, NotSent, Outcome, StoreFailure, Unanswered
 from proxy.gateway import rewriting
 from proxy.gateway.creating import Creation
-from proxy.gateway.declining import DIGEST_SIZE, Declining
+from proxy.gateway.declining import Declining, is_verbatim
 from proxy.gateway.exchange import Answer, Plan, Selection, Write, matched, unknown
 from proxy.ports import Budget, Journal, Lease, LeaseTerms, Purpose, ReceivedContent, Reply, Step
 
@@ -224,7 +223,5 @@ def _tag_to_say(may_say: Statement, write: Write, selection: Selection) -> Entit
     """Return the new tag, unless it may be said only of content that was stored as it was sent (RFC 9110 9.3.4)."""
     if not isinstance(selection.selected, Representation) or selection.validator is None:
         return None
-    if may_say is Statement.IF_VERBATIM:
-        stored = blake2b(selection.selected.response.content, digest_size=DIGEST_SIZE).digest()
-        return selection.validator.tag if stored == write.content.digest else None
-    return selection.validator.tag
+    said = may_say is not Statement.IF_VERBATIM or is_verbatim(write, selection.selected.response)
+    return selection.validator.tag if said else None

@@ -8,6 +8,7 @@ from proxy.ports.journal import Journal, Step
 from proxy.ports.lock import Lease, LeaseTerms, ResourceLock
 from proxy.ports.state import Remembered, StateStore
 from proxy.ports.upstream import (
+    DIGEST_SIZE,
     Budget,
     Content,
     InterimListener,
@@ -19,6 +20,7 @@ from proxy.ports.upstream import (
 )
 
 __all__ = [
+    "DIGEST_SIZE",
     "Budget",
     "Content",
     "InterimListener",

@@ -3,10 +3,13 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from typing import Final, Protocol
 
 from proxy.core.fields import Fields
 from proxy.core.message import Request
+
+DIGEST_SIZE: Final = 32
+"""Bytes of `ReceivedContent.digest`."""
 
 
 class Purpose(Enum):

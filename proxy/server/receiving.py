@@ -15,15 +15,13 @@ from aiohttp import web
 from aiohttp.streams import StreamReader
 
 from proxy.errors import BadFraming, ClientGone, ContentTooLarge, ReceiveTimeout
+from proxy.ports import DIGEST_SIZE
 
 IN_MEMORY: Final = 1024 * 1024
 """Bytes of one request's content that are kept in memory; what exceeds them goes to a temporary file."""
 
 PIECE: Final = 256 * 1024
 """Bytes that are read back from the file at a time."""
-
-DIGEST_SIZE: Final = 32
-"""Bytes of the digest (`ports.ReceivedContent`)."""
 
 
 class Arriving:

@@ -140,3 +140,18 @@ def test_end_to_end_is_idempotent(written: list[tuple[str, str]]) -> None:
     """What is meant for the far end is still meant for it one hop later."""
     once = Fields(written).end_to_end()
     assert once.end_to_end() == once
+
+
+@pytest.mark.parametrize(
+    ("values", "elements"),
+    [
+        ([], ()),
+        ([""], ()),
+        (["Accept"], ("accept",)),
+        ([" a ,\tB,, ", "C"], ("a", "b", "c")),
+        (["a b, c"], ("a b", "c")),
+    ],
+)
+def test_a_list_has_elements(values: list[str], elements: tuple[str, ...]) -> None:
+    """RFC 9110 §5.6.1: white space around them and empty ones do not count; lines are one list."""
+    assert Fields(("Vary", value) for value in values).elements("vary") == elements
