@@ -46,8 +46,10 @@ EVERYTHING = SelectRules()
 CREDENTIALS = frozenset({"authorization", "cookie"})
 """Fields that say who asks: a selection on a writer's behalf always carries them."""
 
-_NEVER = frozenset({"cache-control", "forwarded", "user-agent", "via", "x-forwarded-for"})
 _ALWAYS = CREDENTIALS | frozenset({"accept", "accept-language", "forwarded", "host", "origin", "user-agent", "via"})
+"""Fields that go along with a selection whatever a route lists: an origin server may refuse a request without them."""
+_NEVER = frozenset({"cache-control", "forwarded", "user-agent", "via", "x-forwarded-for"})
+"""Those of them that select nothing unless the route lists them: how a request came here, and by what program."""
 
 
 def selection(request: Request, target: Target, *, revalidate: bool, fence_field: str | None = None) -> Request:
