@@ -155,10 +155,9 @@ async def test_another_variant_is_asked_for_as_the_first_was() -> None:
     assert refused.closed == 1
 
 
-@pytest.mark.parametrize("trust", [0.0, 60.0])
-async def test_what_is_remembered_of_another_variant_refuses_nobody(trust: float) -> None:
-    """I2: it tells nothing of the state that the tag names, whether somebody had to be waited for or not."""
-    rig = Rig(Negotiating(), replace(WIKI, trust=trust))
+async def test_what_is_remembered_of_another_variant_refuses_nobody() -> None:
+    """I2: it tells who had to wait nothing of the state that the tag names."""
+    rig = Rig(Negotiating(), replace(WIKI, trust=60.0))  # else what a reader was shown is not firm, and refuses nobody
     tag = tag_of(await rig.get("/wiki/1", ("Accept", JSON)))
     other = ("Accept", XML)
     async with rig.lock.hold("/wiki/1", LeaseTerms(1, 5, 5, 1)):
