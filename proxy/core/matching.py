@@ -78,20 +78,21 @@ class Routes:
 
         Without such a route the default rules apply under `Unmatched.GUARD`, and there is no match otherwise.
         """
-        route = self._first(method, target)
+        coarse = target.coarse_segments
+        route = self._first(method, target, coarse)
         if route is None:
             return None
         captures = route.template.captures(target)
         if method in SAFE_METHODS and route.state is None:
             return Match(route, target, captures, route)
-        reading = self._first("GET", state_of(route, target, captures))
+        state = state_of(route, target, captures)
+        reading = self._first("GET", state, coarse if state is target else state.coarse_segments)
         shows = reading is not None and reading.guard is not Guard.OFF and reading.state is None
         return Match(route, target, captures, reading if reading is not None and shows else route)
 
-    def _first(self, method: str, target: Target) -> Route | None:
+    def _first(self, method: str, target: Target, coarse: Sequence[str]) -> Route | None:
         if target.asterisk:
             return None
-        coarse = target.coarse_segments
         return next((each for each in self.candidates() if each.takes(method) and each.covers(target, coarse)), None)
 
     def candidates(self) -> tuple[Route, ...]:

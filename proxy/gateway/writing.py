@@ -48,7 +48,8 @@ class Gateway(Declining):
         conditions = self.conditions(request, match)
         asks = selecting.on_behalf(request, match.route.select)
         write = Write(request, asks, content, match, conditions, self._state.now(), journal)
-        refused = self.foresee(request, plan, journal) or await self.foreknow(write)
+        lacking = self.require(match, conditions, journal)
+        refused = await self.foreknow(write) if lacking is None else Answer(lacking, None)
         if refused is not None:
             return refused
         async with self.hold(write) as lease:
