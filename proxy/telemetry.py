@@ -8,10 +8,10 @@ import json
 import logging
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from enum import Enum
+from functools import lru_cache
 from typing import Final, TextIO
 
 from proxy.core.cors import NOTHING
@@ -22,6 +22,7 @@ from proxy.ports import Step
 _log = logging.getLogger(__name__)
 
 Fact = str | int | None
+Later = Callable[[Callable[[], None]], object]
 
 MEMBERS: Final = (
     "time",
@@ -54,6 +55,8 @@ _WAITING: Final = frozenset(
 )
 """Steps spent waiting for the client, the lock or the origin server; all other time is the proxy's own."""
 
+_NOTHING_KNOWN: Final[dict[str, object]] = dict.fromkeys(MEMBERS)
+
 _FORWARDING: Final = frozenset({Step.PERFORM, Step.RELAY})
 
 _PLAIN: Final = re.compile(r"[!#-\[\]-~]+")  # visible ASCII without the double quote and the backslash
@@ -65,11 +68,11 @@ class RequestJournal:
     The time of a step is its own: what a step within it takes counts for that one alone.
     """
 
-    __slots__ = ("_facts", "_last", "_monotonic", "_open", "_spent", "_started", "_time", "latest", "sharing")
+    __slots__ = ("_arrived", "_facts", "_last", "_monotonic", "_open", "_spent", "_started", "latest", "sharing")
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic, wall: Callable[[], float] = time.time) -> None:
         self._monotonic = monotonic
-        self._time = datetime.fromtimestamp(wall(), UTC)
+        self._arrived = wall()
         self._started = self._last = monotonic()
         self._open: list[Step] = []
         self._spent: dict[Step, float] = {}
@@ -89,18 +92,21 @@ class RequestJournal:
         """Tell whether the request itself, and not only a selection, may have left for the origin server."""
         return not _FORWARDING.isdisjoint(self._spent)
 
-    @contextmanager
-    def step(self, step: Step) -> Iterator[None]:
+    def step(self, step: Step) -> "_Stepping":
         """Enter a step; leaving it ends its time."""
+        return _Stepping(self, step)
+
+    def enter(self, step: Step) -> None:
+        """Begin a step within the present one."""
         self._turn()
         self._open.append(step)
         self._spent.setdefault(step, 0.0)
         self.latest = step
-        try:
-            yield
-        finally:
-            self._turn()
-            self._open.pop()
+
+    def leave(self) -> None:
+        """End the present step."""
+        self._turn()
+        self._open.pop()
 
     def note(self, **facts: Fact) -> None:
         """Add facts to the request's line; a later one of the same name replaces an earlier."""
@@ -116,16 +122,16 @@ class RequestJournal:
 
     def spent(self, *steps: Step) -> float | None:
         """Return the seconds spent in these steps so far; None when none of them was entered."""
-        times = [self._spent[step] for step in steps if step in self._spent]
-        return sum(times) if times else None
+        entered = [step for step in steps if step in self._spent]
+        return sum(map(self._spent.__getitem__, entered)) if entered else None
 
     def line(self) -> dict[str, object]:
         """Return the members of the request's line, as of now."""
         self._turn()
         duration = self._last - self._started
-        waited = self.spent(*_WAITING) or 0.0
+        waited = sum(spent for step, spent in self._spent.items() if step in _WAITING)
         known: dict[str, object] = {
-            "time": self._time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "time": _timestamp(self._arrived),
             "duration_ms": _milliseconds(duration),
             "select_ms": _milliseconds(self.spent(Step.SELECT)),
             "perform_ms": _milliseconds(self.spent(Step.PERFORM, Step.RELAY)),
@@ -133,8 +139,7 @@ class RequestJournal:
             "overhead_ms": _milliseconds(max(0.0, duration - waited)),
             **self._facts,
         }
-        others = {name: value for name, value in known.items() if name not in MEMBERS}
-        return {name: known.get(name) for name in MEMBERS} | others
+        return _NOTHING_KNOWN | known
 
     def _turn(self) -> None:
         """Give the time since the last turn to the innermost step."""
@@ -142,6 +147,22 @@ class RequestJournal:
         if self._open:
             self._spent[self._open[-1]] += now - self._last
         self._last = now
+
+
+class _Stepping:
+    """A step of a journal as a context. A generator would cost several times as much, at each of its steps."""
+
+    __slots__ = ("_journal", "_step")
+
+    def __init__(self, journal: RequestJournal, step: Step) -> None:
+        self._journal = journal
+        self._step = step
+
+    def __enter__(self) -> None:
+        self._journal.enter(self._step)
+
+    def __exit__(self, *_fault: object) -> None:
+        self._journal.leave()
 
 
 class Style(Enum):
@@ -152,19 +173,37 @@ class Style(Enum):
 
 
 class AccessLog:
-    """One line a request. Without a `style`: text on a terminal, else JSON."""
+    """One line a request. Without a `style`: text on a terminal, else JSON.
 
-    def __init__(self, stream: TextIO, style: Style | None = None) -> None:
+    `later` calls what it is given before long, as an event loop's `call_soon` does: lines of one turn of the loop are
+    then written together. Without it each is written at once.
+    """
+
+    def __init__(self, stream: TextIO, style: Style | None = None, later: Later | None = None) -> None:
         self._stream = stream
         self._style = style or (Style.TEXT if stream.isatty() else Style.JSON)
+        self._later = later
+        self._held: list[str] = []
         self._broken = False
 
     def write(self, line: Mapping[str, object]) -> None:
         """Write the line of a request that is over. Never raises: a log that cannot be written changes no answer."""
-        members = {name: _shortened(value) for name, value in line.items()}
+        members = {
+            name: value if not isinstance(value, str) or len(value) <= MAX_VALUE else value[:MAX_VALUE] + "..."
+            for name, value in line.items()
+        }
         text = json.dumps(members) if self._style is Style.JSON else _readable(members)
+        self._held.append(text)
+        if self._later is None:
+            self.flush()
+        elif len(self._held) == 1:
+            self._later(self.flush)
+
+    def flush(self) -> None:
+        """Write the lines that are held. Never raises, either."""
+        held, self._held = self._held, []
         try:
-            self._stream.write(text + "\n")
+            self._stream.write("\n".join([*held, ""]))
             self._stream.flush()
         except (OSError, ValueError) as fault:  # ValueError: the stream is closed
             self._complain(fault)
@@ -202,10 +241,15 @@ def _milliseconds(seconds: float | None) -> float | None:
     return None if seconds is None else round(seconds * 1000, 3)
 
 
-def _shortened(value: object) -> object:
-    if isinstance(value, str) and len(value) > MAX_VALUE:
-        return value[:MAX_VALUE] + "..."
-    return value
+def _timestamp(seconds: float) -> str:
+    """Return a time in RFC 3339, to the millisecond."""
+    whole, fraction = divmod(seconds, 1)
+    return f"{_to_the_second(int(whole))}.{int(fraction * 1000):03}Z"
+
+
+@lru_cache(maxsize=4)  # the same for every request of a second
+def _to_the_second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def _readable(members: dict[str, object]) -> str:

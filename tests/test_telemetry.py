@@ -215,6 +215,20 @@ def test_the_style_is_chosen(stream: io.StringIO, style: Style | None, as_json: 
     assert stream.getvalue().startswith("{") is as_json
 
 
+def test_lines_of_one_turn_are_written_together() -> None:
+    """Told how to wait, the log holds lines until then, writes all of them in order, and asks to be called once."""
+    stream, later = io.StringIO(), list[Callable[[], None]]()
+    log = AccessLog(stream, Style.JSON, later.append)
+    for _ in range(3):
+        log.write(_journal().line())
+    assert stream.getvalue() == ""
+    (flush,) = later
+    flush()
+    assert len(stream.getvalue().splitlines()) == 3
+    log.write(_journal().line())
+    assert len(later) == 2
+
+
 def _closed() -> io.StringIO:
     stream = io.StringIO()
     stream.close()

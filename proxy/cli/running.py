@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from proxy.admin import Admin
-from proxy.cli import FAILURE, GOOD, USAGE
+from proxy.cli import FAILURE, GOOD, USAGE, looping
 from proxy.cli.foreground import say, until_stopped, url
 from proxy.cli.keeping import fleet_rules
 from proxy.cli.orders import Orders
@@ -61,13 +61,16 @@ class Process:
         if settings is None:
             return USAGE
         if settings.workers > 1:
-            return asyncio.run(self._supervise(settings))
-        asyncio.run(until_stopped(partial(self._serve, settings)))
+            return looping.run(self._supervise(settings))
+        looping.run(until_stopped(partial(self._serve, settings)))
         return GOOD
 
     async def _serve(self, settings: Settings, stopping: asyncio.Event) -> None:
-        async with serving(settings, AccessLog(sys.stdout, self._style), say=say) as served:
-            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._adopt, served)
+        loop = asyncio.get_running_loop()
+        log = AccessLog(sys.stdout, self._style, loop.call_soon)
+        async with serving(settings, log, say=say) as served:
+            loop.add_signal_handler(signal.SIGHUP, self._adopt, served)
+            looping.settle_down()
             announce(settings, served.listen, served.admin)
             await stopping.wait()
             say(f"drains: requests in flight have {settings.drain:g} s")

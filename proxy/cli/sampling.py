@@ -82,7 +82,7 @@ def question(settings: Settings, target: str, given: Fields) -> Question:
     hop = Hop(peer=None, scheme=scheme, pseudonym="ifmatch", trusted=True)
     request = Request(_method(settings.routes, admitted), admitted, forwarding.outbound(fields, (1, 1), hop))
     planned = plan(settings.routes, request)
-    match = planned.match or Match(UNMATCHED, admitted, UNMATCHED.template.captures(admitted), UNMATCHED)
+    match = planned.match or Match(UNMATCHED, admitted, UNMATCHED)
     return Question(planned, match, request)
 
 

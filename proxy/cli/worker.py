@@ -12,7 +12,7 @@ import sys
 from contextlib import suppress
 from typing import Final
 
-from proxy.cli import FAILURE, GOOD, USAGE
+from proxy.cli import FAILURE, GOOD, USAGE, looping
 from proxy.cli.foreground import say, until_stopped
 from proxy.cli.orders import DONE, Orders, read
 from proxy.cli.serving import CutOffError, Served, serving
@@ -27,7 +27,7 @@ _LINE: Final = 0
 def main() -> int:
     """Work until told to stop. The command's only argument is the worker's number."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # new routes come over the line
-    return asyncio.run(_work(" ".join(sys.argv[1:])))
+    return looping.run(_work(" ".join(sys.argv[1:])))
 
 
 async def _work(number: str) -> int:
@@ -65,8 +65,9 @@ class _Worker:
 
     async def _serve(self, orders: Orders, stopping: asyncio.Event) -> None:
         own = [socket.socket(fileno=descriptor) for descriptor in orders.listeners]
-        log, metrics = AccessLog(sys.stdout, orders.style), Metrics(orders.counts)
+        log, metrics = AccessLog(sys.stdout, orders.style, asyncio.get_running_loop().call_soon), Metrics(orders.counts)
         async with serving(orders.settings, log, own, metrics=metrics, say=self._say) as served:
+            looping.settle_down()
             self._writer.write(DONE)
             heeding = asyncio.ensure_future(self._heed(served, stopping))
             await stopping.wait()

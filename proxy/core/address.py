@@ -5,6 +5,7 @@ What lives here: grammar only. Nothing resolves a name or opens a socket, and no
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import AddressValueError, IPv6Address
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -75,6 +76,7 @@ def bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
+@lru_cache(maxsize=256)  # a request's Host is read more than once, and so is that of the next
 def parse_authority(text: str) -> Authority:
     """Read `uri-host [ ":" port ]` (RFC 9110 §7.2). Raised when it is anything else, userinfo included: ValueError."""
     match = _AUTHORITY.fullmatch(text)

@@ -5,6 +5,7 @@ no field that we act on can hide. Nothing here changes a field; that is `proxy.c
 """
 
 import re
+from functools import lru_cache
 
 from proxy.core.address import parse_authority
 from proxy.core.fields import HOP_BY_HOP, Fields
@@ -13,7 +14,7 @@ from proxy.core.forwarding import (
     FORWARDED_PREFIX,
     METHOD_OVERRIDES,
     OWN_PREFIX,
-    is_field_line,
+    are_field_lines,
     is_token,
     read_as,
 )
@@ -89,7 +90,7 @@ def _check_version(version: tuple[int, int]) -> None:
 
 
 def _check_lines(fields: Fields) -> None:
-    if not all(is_field_line(name, value) for name, value in fields):
+    if not are_field_lines(fields):
         # It may be read as a framing field, as "Transfer-Encoding :" has been (RFC 9112 §5.1).
         raise BadFraming("A field line has a name that is not a token, or a control byte in its value.")
 
@@ -127,11 +128,15 @@ def _target(method: str, raw_target: str, authority: str | None) -> Target:
 
 def _check_look_alikes(fields: Fields) -> None:
     """Refuse If_Match: through CGI's variables it reaches an application as If-Match."""
-    for name in fields.names():
-        if read_as(name) != name and acted_on(read_as(name)):
-            raise MalformedRequest(
-                "A field name is that of a field which this proxy acts on, but for the characters between its words."
-            )
+    if any(map(_looks_alike, fields.names())):
+        raise MalformedRequest(
+            "A field name is that of a field which this proxy acts on, but for the characters between its words."
+        )
+
+
+@lru_cache(maxsize=1024)  # the same names come again and again
+def _looks_alike(name: str) -> bool:
+    return read_as(name) != name and acted_on(read_as(name))
 
 
 def _check_connection(fields: Fields) -> None:

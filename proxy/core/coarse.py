@@ -17,6 +17,7 @@ FORMATS = frozenset(
 )
 """Suffixes by which frameworks let a client choose a format of one resource."""
 
+COARSE = re.compile(r"[a-z]+|[1-9][0-9]*|0")  # what needs none of what follows
 _NUMBER = re.compile(r"([+-]?)(\d+)(?:\.0*)?")  # one way to match: a second place for zeros would take quadratic time
 _NUMBER_AND_WORDS = re.compile(r"(\d+)[^0-9a-z]")
 # A number with an exponent; zeros before that are skipped, and a longer one is that of no key.
@@ -34,6 +35,8 @@ def coarse_segment(segment: str) -> str:
     space, in Unicode's compatibility form, without a suffix that names a format, and as one spelling of a number or
     of a UUID. Never empty for a segment that is not.
     """
+    if COARSE.fullmatch(segment):
+        return segment
     decoded = unquote_to_bytes(unquote_to_bytes(segment.encode("latin-1")))
     # A name that a second decoding spoils is no UTF-8 any more; all such share the replacement character.
     name = decoded.decode("utf-8", "replace").partition(";")[0]
@@ -46,6 +49,8 @@ def lock_segment(coarse: str) -> str:
     Rails reads `7-title` as 7, by design; Datasette reads `~37` as 7 and `+` as a space; SQLite finds 7 under `7e0`. A
     route literal is not that coarse: "7-title" may be the name of another.
     """
+    if COARSE.fullmatch(coarse):
+        return coarse
     plain = _plain(coarse) if "~" in coarse or "+" in coarse else coarse
     exponent = _EXPONENT.fullmatch(coarse) or _EXPONENT.fullmatch(plain)
     if exponent is not None:

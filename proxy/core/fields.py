@@ -6,6 +6,7 @@ Nothing here interprets a field; that is for the room that knows its grammar.
 
 from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
+from typing import Final
 
 HOP_BY_HOP = frozenset(
     {
@@ -33,9 +34,10 @@ class Fields:
 
     def __init__(self, lines: Iterable[tuple[str, str]] = ()) -> None:
         self.lines: tuple[tuple[str, str], ...] = tuple(lines)
-        index: dict[str, list[str]] = {}
+        index: dict[str, tuple[str, ...]] = {}
         for name, value in self.lines:
-            index.setdefault(name.lower(), []).append(value)
+            lower = name.lower()
+            index[lower] = (*index[lower], value) if lower in index else (value,)
         self._index = index
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
@@ -56,18 +58,20 @@ class Fields:
     def __repr__(self) -> str:
         return f"Fields({list(self.lines)!r})"
 
-    def names(self) -> frozenset[str]:
+    def names(self) -> AbstractSet[str]:
         """Return the names present, in lower case."""
-        return frozenset(self._index)
+        return self._index.keys()
 
     def get(self, name: str) -> str | None:
         """Return the combined field value: the lines joined with a comma (RFC 9110 §5.3); None when absent."""
         values = self._index.get(name.lower())
-        return None if values is None else ", ".join(values)
+        if values is None:
+            return None
+        return values[0] if len(values) == 1 else ", ".join(values)
 
     def get_all(self, name: str) -> tuple[str, ...]:
         """Return the value of each line of that name, in order."""
-        return tuple(self._index.get(name.lower(), ()))
+        return self._index.get(name.lower(), ())
 
     def elements(self, name: str) -> tuple[str, ...]:
         """Return the elements of a list in lower case, for a field whose elements ignore case (RFC 9110 §5.6.1).
@@ -75,31 +79,54 @@ class Fields:
         White space around them and empty ones do not count; quoted strings are not looked into.
         """
         combined = (self.get(name) or "").lower()
+        if not combined:
+            return ()
         return tuple(element for each in combined.split(",") if (element := each.strip(" \t")))
 
     def without(self, names: Iterable[str]) -> "Fields":
         """Return the lines whose name, in any case, is not among `names`."""
-        return self._without({name.lower() for name in names})
+        return self.edited({name.lower() for name in names})
 
     def adding(self, name: str, value: str) -> "Fields":
         """Return these lines and one more at the end."""
-        return Fields((*self.lines, (name, value)))
+        return self.edited(NO_NAMES, ((name, value),))
 
     def replacing(self, name: str, value: str) -> "Fields":
         """Return these lines with the one line `name: value` in place of all of that name."""
-        return self.without([name]).adding(name, value)
+        return self.edited({name.lower()}, ((name, value),))
+
+    def edited(self, dropped: AbstractSet[str], added: Iterable[tuple[str, str]] = ()) -> "Fields":
+        """Return the lines whose lower-case name is not among `dropped`, and behind them those that are `added`."""
+        kept, index = self.lines, self._index
+        if dropped.isdisjoint(index):
+            if not added:
+                return self
+            index = index.copy()
+        else:
+            kept = tuple([line for line in kept if line[0].lower() not in dropped])
+            index = {name: values for name, values in index.items() if name not in dropped}
+        made = _blank(Fields)
+        made.lines = (*kept, *added)
+        for name, value in added:
+            lower = name.lower()
+            index[lower] = (*index[lower], value) if lower in index else (value,)
+        made._index = index  # noqa: SLF001 - another one of this class
+        return made
 
     def end_to_end(self) -> "Fields":
         """Return the lines meant for the far end: no hop-by-hop field, none that `Connection` names (§7.6.1)."""
+        return self.edited(self.for_one_connection())
+
+    def for_one_connection(self) -> AbstractSet[str]:
+        """Return the names, in lower case, of fields that are not for the far end, be they present or not (§7.6.1)."""
         options = self.connection_options()
-        return self._without(HOP_BY_HOP.union(options) if options else HOP_BY_HOP)
+        return HOP_BY_HOP.union(options) if options else HOP_BY_HOP
 
     def connection_options(self) -> tuple[str, ...]:
         """Return what `Connection` names, in lower case."""
         return self.elements("connection")
 
-    def _without(self, dropped: AbstractSet[str]) -> "Fields":
-        """Return the lines of other names than these, which are in lower case."""
-        if dropped.isdisjoint(self._index):
-            return self
-        return Fields(line for line in self.lines if line[0].lower() not in dropped)
+
+NO_NAMES: Final[AbstractSet[str]] = frozenset()
+
+_blank = Fields.__new__

@@ -26,7 +26,7 @@ def fingerprint(routes: Routes, key: bytes) -> str:
 
 def longest_write_lease(routes: Routes) -> float:
     """Return the longest lease that a writer may have in its write phase, in seconds."""
-    return max((route.lock.write for route in routes.candidates()), default=0.0)
+    return max((route.lock.write for route in routes.candidates), default=0.0)
 
 
 def _parts(route: Route) -> Iterator[bytes]:

@@ -5,7 +5,10 @@ What lives here: which lines go on, which are dropped, and which we add. Refusin
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
 
 from proxy.core.address import DEFAULT_PORTS, bracketed, parse_authority
 from proxy.core.fields import Fields
@@ -32,6 +35,10 @@ FORWARDED_PREFIX = "x-forwarded-"
 FOR, PROTO, HOST, PORT = "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Port"
 FORWARDED = "Forwarded"
 
+_NOT_FORWARDED: Final = METHOD_OVERRIDES | {"expect", FENCING_TOKEN}
+"""Fields that end here: we answer an expectation ourselves (RFC 9110 §10.1.1), and make the fence."""
+_CLAIMS: Final = frozenset({"forwarded", "x-real-ip"})
+
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 §5.6.2
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # RFC 9110 §5.5; a tab is white space
 _NOT_ALPHANUMERIC = re.compile(r"[^a-z0-9]")
@@ -51,6 +58,7 @@ class Hop:
     trusted: bool
 
 
+@lru_cache(maxsize=1024)  # the same names come again and again, with other values
 def is_token(text: str) -> bool:
     """Tell whether `text` is a token (RFC 9110 §5.6.2), as names of fields and methods are."""
     return _TOKEN.fullmatch(text) is not None
@@ -61,6 +69,12 @@ def is_field_line(name: str, value: str) -> bool:
     return is_token(name) and _CONTROL.search(value) is None
 
 
+def are_field_lines(fields: Fields) -> bool:
+    """Tell whether each line may be sent (`is_field_line`)."""
+    return all(map(is_token, fields.names())) and _CONTROL.search("".join([value for _, value in fields.lines])) is None
+
+
+@lru_cache(maxsize=1024)
 def read_as(name: str) -> str:
     """Return a lower-case field name as an application may read it through CGI's variables (RFC 3875 §4.1.18)."""
     return _NOT_ALPHANUMERIC.sub("-", name)
@@ -73,8 +87,15 @@ def outbound(fields: Fields, version: tuple[int, int], hop: Hop) -> Fields:
     """
     if _passed(fields, hop.pseudonym):
         raise LoopDetected("The request has already passed through this proxy.")
-    onward = _forwarded(fields.end_to_end().without(_not_forwarded(fields)), hop)
-    return _via(onward, version, hop.pseudonym)
+    dropped = fields.for_one_connection() | _NOT_FORWARDED | set(filter(_is_ours, fields.names()))
+    host = None if "host" in dropped else fields.get("host")
+    if hop.trusted:
+        added = tuple(_continued(fields.edited(dropped), hop))
+        dropped |= {name.lower() for name, _ in added}
+    else:
+        added = _introduction(hop.peer, hop.scheme, host)
+        dropped |= set(filter(_is_claim, fields.names()))
+    return fields.edited(dropped, (*added, via(version, hop.pseudonym)))
 
 
 def returning(fields: Fields, pseudonym: str) -> Fields:
@@ -83,66 +104,72 @@ def returning(fields: Fields, pseudonym: str) -> Fields:
     The client side of HTTP libraries is lenient: a line that could not be sent without changing its meaning, or the
     message's, is dropped.
     """
-    sound = Fields((name, value) for name, value in fields if is_field_line(name, value))
-    return _via(sound.end_to_end(), (1, 1), pseudonym)
+    if not are_field_lines(fields):
+        fields = Fields((name, value) for name, value in fields if is_field_line(name, value))
+    return fields.edited(fields.for_one_connection(), (via((1, 1), pseudonym),))
 
 
-def _not_forwarded(fields: Fields) -> set[str]:
-    """Return the names of the received lines that are meant for us, or that only we may send."""
-    own = {name for name in fields.names() if name.startswith(OWN_PREFIX)}
-    return own | METHOD_OVERRIDES | {"expect", FENCING_TOKEN}  # RFC 9110 §10.1.1: we answer an expectation ourselves
+@lru_cache(maxsize=16)
+def via(version: tuple[int, int], pseudonym: str) -> tuple[str, str]:
+    """Return our line of Via; behind the others, since lines of one name are one list (RFC 9110 §5.3, §7.6.3)."""
+    return "Via", f"{version[0]}.{version[1]} {pseudonym}"
+
+
+def _is_ours(name: str) -> bool:
+    """Tell whether only we may send a field of this lower-case name, or it is meant for us."""
+    return name.startswith(OWN_PREFIX)
+
+
+@lru_cache(maxsize=1024)
+def _is_claim(name: str) -> bool:
+    """Tell whether a field says where a request came from, or what it is for, so that its sender must be trusted."""
+    return name in _CLAIMS or name.startswith(FORWARDED_PREFIX) or read_as(name) in TARGET_OVERRIDES
 
 
 def _passed(fields: Fields, pseudonym: str) -> bool:
     """Tell whether Via names us. A comma in a comment may split it: that can only find more, never less."""
+    if "via" not in fields:
+        return False
     members = (member.split() for member in (fields.get("via") or "").split(","))
     return any(len(member) > 1 and member[1].lower() == pseudonym.lower() for member in members)
 
 
-def _via(fields: Fields, version: tuple[int, int], pseudonym: str) -> Fields:
-    """Add ourselves at the end of Via, on a line of its own: lines of one name are one list (RFC 9110 §5.3)."""
-    major, minor = version
-    return fields.adding("Via", f"{major}.{minor} {pseudonym}")
+@lru_cache(maxsize=256)  # a client asks many times
+def _introduction(peer: str | None, scheme: str, host: str | None) -> tuple[tuple[str, str], ...]:
+    """Return the lines that say where a request of an untrusted peer came from, in both spellings."""
+    customary = ((FOR, peer), *_customary(scheme, host))
+    said = tuple((name, value) for name, value in customary if value is not None)
+    return (*said, (FORWARDED, _element(peer, scheme, host)))
 
 
-def _forwarded(fields: Fields, hop: Hop) -> Fields:
-    """Say where the request came from, in both spellings.
+def _continued(fields: Fields, hop: Hop) -> Iterator[tuple[str, str]]:
+    """Yield the lines that continue what a trusted peer said; each takes the place of those of its name.
 
-    What an untrusted peer claims is dropped. What a trusted one says is kept and continued; a spelling that it did
-    not use is not begun, since that would name it as the client.
+    A spelling that the peer did not use is not begun, since that would name it as the client.
     """
-    customary = {name for name in fields.names() if name.startswith(FORWARDED_PREFIX)}
-    if not hop.trusted:
-        retargeting = {name for name in fields.names() if read_as(name) in TARGET_OVERRIDES}
-        fields = fields.without(customary | retargeting | {FORWARDED, "x-real-ip"})
-        customary = set()
-    standard = FORWARDED in fields
-    if customary or not standard:
-        fields = _continue_customary(fields, hop)
-    if standard or not customary:
-        fields = _continue_standard(fields, hop)
-    return fields
+    host, standard = fields.get("host"), fields.get(FORWARDED)
+    customary = any(name.startswith(FORWARDED_PREFIX) for name in fields.names())
+    if customary or standard is None:
+        if hop.peer is not None:
+            known = fields.get(FOR)
+            yield FOR, hop.peer if known is None else f"{known}, {hop.peer}"
+        missing = ((name, value) for name, value in _customary(hop.scheme, host) if name not in fields)
+        yield from ((name, value) for name, value in missing if value is not None)
+    if standard is not None or not customary:
+        element = _element(hop.peer, hop.scheme, host)
+        yield FORWARDED, element if standard is None else f"{standard}, {element}"
 
 
-def _continue_customary(fields: Fields, hop: Hop) -> Fields:
-    """Append the peer to X-Forwarded-For; fill in the others where they are missing."""
-    if hop.peer is not None:
-        known = fields.get(FOR)
-        fields = fields.replacing(FOR, hop.peer if known is None else f"{known}, {hop.peer}")
-    for name, value in ((PROTO, hop.scheme), (HOST, fields.get("host")), (PORT, _port(fields, hop.scheme))):
-        if value is not None and name not in fields:
-            fields = fields.adding(name, value)
-    return fields
+def _customary(scheme: str, host: str | None) -> tuple[tuple[str, str | None], ...]:
+    """Return how the client addressed us, in the customary spelling; None is what is not known."""
+    return (PROTO, scheme), (HOST, host), (PORT, None if host is None else _port(host, scheme))
 
 
-def _continue_standard(fields: Fields, hop: Hop) -> Fields:
-    """Append our element to Forwarded (RFC 7239 §4). A peer without an address is `unknown` (§6.2)."""
-    node = "unknown" if hop.peer is None else bracketed(hop.peer)
-    host = fields.get("host")
-    pairs = [("for", node), ("host", host), ("proto", hop.scheme)]
-    element = ";".join(f"{name}={_quoted(value)}" for name, value in pairs if value is not None)
-    known = fields.get(FORWARDED)
-    return fields.replacing(FORWARDED, element if known is None else f"{known}, {element}")
+def _element(peer: str | None, scheme: str, host: str | None) -> str:
+    """Return our element of Forwarded (RFC 7239 §4). A peer without an address is `unknown` (§6.2)."""
+    node = "unknown" if peer is None else bracketed(peer)
+    pairs = [("for", node), ("host", host), ("proto", scheme)]
+    return ";".join(f"{name}={_quoted(value)}" for name, value in pairs if value is not None)
 
 
 def _quoted(value: str) -> str:
@@ -153,10 +180,7 @@ def _quoted(value: str) -> str:
     return f'"{escaped}"'
 
 
-def _port(fields: Fields, scheme: str) -> str | None:
+def _port(host: str, scheme: str) -> str:
     """Return the port that the client addressed."""
-    host = fields.get("host")
-    if host is None:
-        return None
     port = parse_authority(host).port
     return str(DEFAULT_PORTS[scheme] if port is None else port)

@@ -17,51 +17,56 @@ from proxy.core.template import Template
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A request's target under its route. `captures` are in raw spelling.
+    """A request's target under its route.
 
     `state_target` is what is selected to learn the current state: the expanded `state`, which has no query, else the
     request's own target, with its query unless that makes a view. `reading` is the route by which it is shown to who
     reads it: the tags that readers have are made by its rules, so a write is compared by them. `lock_key` is the name
-    under which its writers exclude each other; the query is never part of it (I5).
+    under which its writers exclude each other; the query is never part of it (I5). `tag_key` is the resource's name
+    inside a minted tag; an empty query is none.
     """
 
     route: Route
     target: Target
-    captures: Mapping[str, str]
     reading: Route
     state_target: Target = field(init=False, repr=False, compare=False)
     lock_key: str = field(init=False, repr=False, compare=False)
+    tag_key: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        whole = state_of(self.route, self.target, self.captures)
-        object.__setattr__(self, "state_target", whole.without_query() if self.is_view else whole)
-        object.__setattr__(self, "lock_key", self.state_target.lock_key)
+        whole = state_of(self.route, self.target)
+        shown = whole.without_query() if self.is_view else whole
+        key = f"{shown.key}?{shown.query}" if shown.query and self.reading.query is Query.IDENTITY else shown.key
+        object.__setattr__(self, "state_target", shown)
+        object.__setattr__(self, "lock_key", shown.lock_key)
+        object.__setattr__(self, "tag_key", key)
 
     @property
     def is_view(self) -> bool:
         """Tell whether the target is a view of a resource, and not all of it."""
-        return self.reading.query is Query.VIEW and self.route.state is None and bool(self.target.query)
+        return bool(self.target.query) and self.reading.query is Query.VIEW and self.route.state is None
+
+    @property
+    def captures(self) -> Mapping[str, str]:
+        """What the route's template captures of the target, in raw spelling."""
+        return self.route.template.captures(self.target)
 
     @property
     def shown_captures(self) -> Mapping[str, str]:
         """The captures of what is selected, as the route captures them by which it is shown to who reads it."""
         return self.captures if self.reading is self.route else self.reading.template.captures(self.state_target)
 
-    @property
-    def tag_key(self) -> str:
-        """The resource name inside a minted tag. An empty query is none."""
-        key, query = self.state_target.key, self.state_target.query
-        return f"{key}?{query}" if query and self.reading.query is Query.IDENTITY else key
-
 
 class Routes:
     """All routes, in order: the first that matches is taken."""
 
-    __slots__ = ("routes", "unmatched")
+    __slots__ = ("candidates", "routes", "unmatched")
 
     def __init__(self, routes: Sequence[Route], unmatched: Unmatched = Unmatched.RELAY) -> None:
         self.routes = tuple(routes)
         self.unmatched = unmatched
+        self.candidates = (*self.routes, UNMATCHED) if unmatched is Unmatched.GUARD else self.routes
+        """All routes in order, and behind them that of the default rules where it is in force."""
 
     @property
     def trust_something(self) -> bool:
@@ -82,27 +87,27 @@ class Routes:
         route = self._first(method, target, coarse)
         if route is None:
             return None
-        captures = route.template.captures(target)
         if method in SAFE_METHODS and route.state is None:
-            return Match(route, target, captures, route)
-        state = state_of(route, target, captures)
+            return Match(route, target, route)
+        state = state_of(route, target)
         reading = self._first("GET", state, coarse if state is target else state.coarse_segments)
         shows = reading is not None and reading.guard is not Guard.OFF and reading.state is None
-        return Match(route, target, captures, reading if reading is not None and shows else route)
+        return Match(route, target, reading if reading is not None and shows else route)
 
     def _first(self, method: str, target: Target, coarse: Sequence[str]) -> Route | None:
         if target.asterisk:
             return None
-        return next((each for each in self.candidates() if each.takes(method) and each.covers(target, coarse)), None)
+        for each in self.candidates:
+            if each.takes(method) and each.covers(target, coarse):
+                return each
+        return None
 
-    def candidates(self) -> tuple[Route, ...]:
-        """Return all routes in order, and behind them that of the default rules where it is in force."""
-        return (*self.routes, UNMATCHED) if self.unmatched is Unmatched.GUARD else self.routes
 
-
-def state_of(route: Route, target: Target, captures: Mapping[str, str]) -> Target:
-    """Return the target of the resource that guards another: what `state` makes of the captures, else that itself."""
-    return target if route.state is None else request_target.parse(route.state.expand(captures), None)
+def state_of(route: Route, target: Target) -> Target:
+    """Return the target of the resource that guards another: `state` with what is captured, else that itself."""
+    if route.state is None:
+        return target
+    return request_target.parse(route.state.expand(route.template.captures(target)), None)
 
 
 UNMATCHED: Final = Route("unmatched", Template.parse("/{path...}"))

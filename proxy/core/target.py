@@ -48,6 +48,8 @@ _IN_DECODED_PATH: Refusals = (
 )
 
 _ABSOLUTE = re.compile(r"(?P<scheme>https?)://(?P<authority>[^/?]*)(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
+# A path with nothing to ask about: no triplet, no empty segment, none that begins with a dot or has parameters.
+PLAIN = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+/?")
 _SLASHES = re.compile(r"/{2,}")
 # What `key` may have to spell otherwise: a triplet, or a character that RFC 3986 §3.3 wants encoded.
 _SPELLING = re.compile(r"%[0-9A-Fa-f]{2}|[^A-Za-z0-9\-._~!$&'()*+,;=:@/]")
@@ -83,6 +85,8 @@ class Target:
         """
         if self.asterisk:
             return self.raw
+        if PLAIN.fullmatch(self.path):
+            return self.path
         return _SPELLING.sub(_canonical_spelling, _SLASHES.sub("/", self.path))
 
     @property
@@ -108,6 +112,8 @@ def parse(raw: str, authority: str | None) -> Target:
     `errors.MalformedTarget`. Raised when an absolute-form names another authority: `errors.Misdirected`.
     """
     if raw == "*":
+        return Target(raw, raw, None)
+    if PLAIN.fullmatch(raw):
         return Target(raw, raw, None)
     _refuse(raw, _ANYWHERE)
     _require_utf8(raw)

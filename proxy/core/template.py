@@ -87,8 +87,10 @@ class Template:
         surplus = len(coarse) - len(self.segments)
         if surplus < 0 or (surplus > 0 and self.rest is None):
             return False
-        pairs = zip(self.segments, coarse, strict=False)
-        return all(isinstance(segment, Variable) or segment.coarse == spelled for segment, spelled in pairs)
+        for segment, spelled in zip(self.segments, coarse, strict=False):
+            if isinstance(segment, Literal) and segment.coarse != spelled:
+                return False
+        return True
 
     def spelled_by(self, target: Target) -> bool:
         """Tell whether a path that matches spells the literals as written here, case, suffix and parameters included.

@@ -10,6 +10,8 @@ from proxy.core.fields import Fields
 class Step(Enum):
     """The words of the life of a request; also the names of its spans."""
 
+    __hash__ = object.__hash__  # each is one object; Enum's own looks up the name, several times a request
+
     RECEIVE = "receive"
     REQUIRE = "require"
     HOLD = "hold"

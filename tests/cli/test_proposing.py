@@ -34,9 +34,7 @@ def proposed(routes: list[Route], raw: str, cure: TagRules = CURE) -> str | None
     """Return what is proposed for the resource that is reached by a target."""
     target = parse(raw, None)
     rules = Routes(routes)
-    return proposal(
-        rules, rules.match("GET", target) or Match(UNMATCHED, target, {"path": target.path}, UNMATCHED), cure
-    )
+    return proposal(rules, rules.match("GET", target) or Match(UNMATCHED, target, UNMATCHED), cure)
 
 
 def paths(yaml_text: str | None) -> list[str]:

@@ -123,7 +123,7 @@ def test_several_representations_are_told_apart_from_volatile_content() -> None:
 def test_whether_it_is_guarded_is_told(route: Route, unmatched: Unmatched, said: str) -> None:
     """Each way in which a request may go."""
     target = parse("/wiki/a", None)
-    assert reporting.route(Match(route, target, {"id": "a", "path": "wiki/a"}, route), unmatched).startswith(said)
+    assert reporting.route(Match(route, target, route), unmatched).startswith(said)
 
 
 def test_a_pointer_that_names_nothing_is_told() -> None:

@@ -1,9 +1,12 @@
 """Spellings that some origin server takes for one resource share a coarse segment."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxy.core import coarse
 from proxy.core.coarse import FORMATS, coarse_segment, lock_segment
 
 UUID = "6fa459ea-ee8a-3ca4-894e-db77e160355e"
@@ -132,3 +135,12 @@ def test_case_never_counts(text: str) -> None:
     except UnicodeEncodeError:
         return
     assert coarse_segment(name) == coarse_segment(spelled(text.casefold()))
+
+
+@given(st.from_regex(coarse.COARSE, fullmatch=True))
+def test_a_plain_segment_is_coarse_already(segment: str) -> None:
+    """The short way for a word or a number leads to what the long way comes to."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(coarse, "COARSE", re.compile("(?!)"))
+        assert coarse.coarse_segment.__wrapped__(segment) == segment
+        assert coarse.lock_segment(segment) == segment

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from proxy.core import target
 from proxy.core.target import Target, parse
 from proxy.errors import MalformedTarget, Misdirected
 
@@ -241,3 +242,15 @@ def test_a_lock_key_ignores_what_follows_the_path(segments: list[str]) -> None:
     lock_key = parse(path, None).lock_key
     for tail in ("/", ";v=1", ".json", ".json;v=1/", "?", "?a=1"):
         assert parse(path + tail, None).lock_key == lock_key
+
+
+@given(st.from_regex(target.PLAIN, fullmatch=True))
+def test_a_plain_path_is_read_as_any_other(raw: str) -> None:
+    """The short way for a path without anything special leads to what the long way comes to."""
+    short = parse(raw, None)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(target, "PLAIN", re.compile("(?!)"))
+        long = parse(raw, None)
+        assert short == long
+        long_key = long.key
+    assert short.key == long_key

@@ -32,7 +32,7 @@ def request(*lines: tuple[str, str], method: str = "PUT") -> Request:
 
 def match(route: Route = ITEM) -> Match:
     """Return its match."""
-    return Match(route, parse("/items/1", None), {"id": "1"}, route)
+    return Match(route, parse("/items/1", None), route)
 
 
 def kept(content: Any, *lines: tuple[str, str], rules: Injection = RULES) -> Any:

@@ -513,9 +513,7 @@ async def test_a_view_shows_its_own_tag() -> None:
 def test_one_selection_speaks_for_another_under_the_same_rules_alone() -> None:
     """What is remembered of a list without tags in it says nothing of one with them."""
     asked = request("GET", "/wiki/1")
-    plain, tagged = (
-        Match(route, asked.target, {"id": "1"}, route) for route in (WIKI, replace(WIKI, inject=Injection()))
-    )
+    plain, tagged = (Match(route, asked.target, route) for route in (WIKI, replace(WIKI, inject=Injection())))
     assert speaks_for(plain, asked) != speaks_for(tagged, asked)
 
 

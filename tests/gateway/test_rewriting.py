@@ -14,7 +14,7 @@ from tests.support.scripted import Canned, Rig, answering, request
 from tests.support.world import Text
 
 TAGGED, BARE = b'{"_etag":"x", "a": 1}', b'{"a":1}'
-MATCH = Match(ITEM, parse("/items/1", None), {"id": "1"}, ITEM)
+MATCH = Match(ITEM, parse("/items/1", None), ITEM)
 LINES = (JSON_TYPE, ("Content-Length", "21"), ("Content-Digest", "x"))
 
 
