@@ -1,18 +1,15 @@
-"""What is written down about requests: the journal of one request, and its one line in the access log.
+"""What is written down about requests: the journal of one, and what its line in the access log tells.
 
-What lives here: times, facts, and how they are spelled. No content and no query values come here, and whatever a client
-wrote is escaped, so that no request can forge a line. What must not: anything that decides about a request.
+What lives here: times and facts. No content and no query values come here. What must not: anything that decides about a
+request, and how a line is written (`access_log`).
 """
 
-import json
 import logging
-import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
-from enum import Enum
 from functools import lru_cache
-from typing import Final, TextIO
+from typing import Final
 
 from proxy.core.cors import NOTHING
 from proxy.core.fields import Fields
@@ -22,7 +19,6 @@ from proxy.ports import Step
 _log = logging.getLogger(__name__)
 
 Fact = str | int | None
-Later = Callable[[Callable[[], None]], object]
 
 MEMBERS: Final = (
     "time",
@@ -47,9 +43,6 @@ MEMBERS: Final = (
 )
 """The members of every line, in order; null where there is nothing to say. Other facts follow them."""
 
-MAX_VALUE: Final = 512
-"""How many characters of a value are written; a longer one ends in three dots."""
-
 _WAITING: Final = frozenset(
     {Step.RECEIVE, Step.HOLD, Step.SELECT, Step.CONFIRM, Step.PERFORM, Step.SETTLE, Step.RELAY, Step.ANSWER}
 )
@@ -58,8 +51,6 @@ _WAITING: Final = frozenset(
 _NOTHING_KNOWN: Final[dict[str, object]] = dict.fromkeys(MEMBERS)
 
 _FORWARDING: Final = frozenset({Step.PERFORM, Step.RELAY})
-
-_PLAIN: Final = re.compile(r"[!#-\[\]-~]+")  # visible ASCII without the double quote and the backslash
 
 
 class RequestJournal:
@@ -165,55 +156,6 @@ class _Stepping:
         self._journal.leave()
 
 
-class Style(Enum):
-    """How a line of the access log is spelled."""
-
-    JSON = "json"
-    TEXT = "text"
-
-
-class AccessLog:
-    """One line a request. Without a `style`: text on a terminal, else JSON.
-
-    `later` calls what it is given before long, as an event loop's `call_soon` does: lines of one turn of the loop are
-    then written together. Without it each is written at once.
-    """
-
-    def __init__(self, stream: TextIO, style: Style | None = None, later: Later | None = None) -> None:
-        self._stream = stream
-        self._style = style or (Style.TEXT if stream.isatty() else Style.JSON)
-        self._later = later
-        self._held: list[str] = []
-        self._broken = False
-
-    def write(self, line: Mapping[str, object]) -> None:
-        """Write the line of a request that is over. Never raises: a log that cannot be written changes no answer."""
-        members = {
-            name: value if not isinstance(value, str) or len(value) <= MAX_VALUE else value[:MAX_VALUE] + "..."
-            for name, value in line.items()
-        }
-        text = json.dumps(members) if self._style is Style.JSON else _readable(members)
-        self._held.append(text)
-        if self._later is None:
-            self.flush()
-        elif len(self._held) == 1:
-            self._later(self.flush)
-
-    def flush(self) -> None:
-        """Write the lines that are held. Never raises, either."""
-        held, self._held = self._held, []
-        try:
-            self._stream.write("\n".join([*held, ""]))
-            self._stream.flush()
-        except (OSError, ValueError) as fault:  # ValueError: the stream is closed
-            self._complain(fault)
-
-    def _complain(self, fault: Exception) -> None:
-        if not self._broken:
-            self._broken = True
-            _log.error("the access log cannot be written (%s); lines are lost", fault)
-
-
 class Sparing:
     """Writes warnings that anyone can provoke: at most one in `interval` seconds, saying how many were left out."""
 
@@ -250,13 +192,3 @@ def _timestamp(seconds: float) -> str:
 @lru_cache(maxsize=4)  # the same for every request of a second
 def _to_the_second(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-
-
-def _readable(members: dict[str, object]) -> str:
-    """Spell a line for people: what is null is left out, what is not plain ASCII is quoted and escaped."""
-    return " ".join(f"{name}={_spelled(value)}" for name, value in members.items() if value is not None)
-
-
-def _spelled(value: object) -> str:
-    text = str(value)
-    return text if _PLAIN.fullmatch(text) else json.dumps(text)

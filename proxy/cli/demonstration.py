@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TextIO
 
+from proxy.access_log import AccessLog
 from proxy.cli.foreground import url
 from proxy.cli.serving import serving
 from proxy.config import Settings, load
 from proxy.demo.player import play
-from proxy.telemetry import AccessLog
 
 
 def demo(*, once: bool) -> int:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from proxy.access_log import Style
 from proxy.config import Settings
-from proxy.telemetry import Style
 
 DONE: Final = b"\x06"
 """The worker goes by the orders."""

@@ -15,6 +15,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from proxy.access_log import AccessLog, Style
 from proxy.admin import Admin
 from proxy.cli import FAILURE, GOOD, USAGE, looping
 from proxy.cli.foreground import say, until_stopped, url
@@ -26,7 +27,6 @@ from proxy.cli.telling import settings_or_mistakes
 from proxy.config import ConfigurationError, Settings
 from proxy.core.address import Address
 from proxy.metrics import Gathered, prepare_directory
-from proxy.telemetry import AccessLog, Style
 
 _FLAGS = ("upstream", "listen", "admin", "store", "workers")
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from socket import socket
 
+from proxy.access_log import AccessLog
 from proxy.adapters.upstream import HttpUpstream
 from proxy.admin import Admin
 from proxy.cli.foreground import naming
@@ -20,7 +21,6 @@ from proxy.core.minting import Minter
 from proxy.gateway import Gateway
 from proxy.metrics import Metrics
 from proxy.server import Server
-from proxy.telemetry import AccessLog
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,13 @@ import sys
 from contextlib import suppress
 from typing import Final
 
+from proxy.access_log import AccessLog
 from proxy.cli import FAILURE, GOOD, USAGE, looping
 from proxy.cli.foreground import say, until_stopped
 from proxy.cli.orders import DONE, Orders, read
 from proxy.cli.serving import CutOffError, Served, serving
 from proxy.config import ConfigurationError
 from proxy.metrics import Metrics
-from proxy.telemetry import AccessLog
 
 _LINE: Final = 0
 """The standard input is the line to the supervisor."""

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from proxy.access_log import Style
 from proxy.cli.orders import Orders, read, written
 from proxy.config import Settings, load
-from proxy.telemetry import Style
 
 EVERYTHING = Path(__file__).parents[2] / "config" / "routes.full.yaml"
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from proxy.access_log import AccessLog
 from proxy.cli.serving import serving
 from proxy.config import ConfigurationError, Settings, TlsFiles, load
 from proxy.core.address import TcpAddress
-from proxy.telemetry import AccessLog
 from tests.support.clients import ask
 from tests.support.processes import running_origin, running_proxy
 

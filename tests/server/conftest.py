@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from proxy.access_log import AccessLog, Style
 from proxy.adapters.memory import MemoryLock, MemoryState
 from proxy.core.address import Address, TcpAddress
 from proxy.core.matching import Routes
@@ -19,7 +20,6 @@ from proxy.core.template import Template
 from proxy.gateway import Gateway
 from proxy.ports import ResourceLock
 from proxy.server import Patience, Server
-from proxy.telemetry import AccessLog, Style
 from tests.server.origin import Origin
 from tests.server.wire import PATIENCE, Message, Wire, connect
 
