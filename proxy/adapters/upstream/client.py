@@ -13,7 +13,7 @@ from proxy.adapters.upstream.opening import open_connection
 from proxy.adapters.upstream.pool import Pool
 from proxy.adapters.upstream.reply import HttpReply
 from proxy.adapters.upstream.response import HungUp
-from proxy.adapters.upstream.sending import Outgoing, prepare
+from proxy.adapters.upstream.sending import Outgoing, prepare, without_content
 from proxy.core.address import Origin
 from proxy.core.message import Request
 from proxy.errors import NotSent, Unanswered
@@ -43,6 +43,7 @@ class HttpUpstream:
         self._origin = origin
         self._tls = (ssl_context or ssl.create_default_context()) if origin.tls else None
         self._pool = Pool(pool_size, idle)
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def aclose(self) -> None:
         """Close the idle connections and take no further request. One in use is closed with its reply."""
@@ -65,8 +66,13 @@ class HttpUpstream:
         """
         if self._pool.closed:
             raise NotSent("The proxy has closed its connections to the origin server.")
-        deadline = asyncio.get_running_loop().time() + budget.answer
-        outgoing = await self._prepare(request, content, purpose, deadline)
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+        deadline = self._loop.time() + budget.answer
+        if content is None:  # the way of every selection
+            outgoing = without_content(request, self._origin.authority)
+        else:
+            outgoing = await self._prepare(request, content, purpose, deadline)
         repeatable = purpose is not Purpose.PERFORM and request.safe and outgoing.rest is None
         connection = self._pool.take() if repeatable else None
         if connection is None:
@@ -79,9 +85,7 @@ class HttpUpstream:
         except HungUp:
             return await self._send_again(outgoing, budget.connect, deadline, interim)
 
-    async def _prepare(self, request: Request, content: Content | None, purpose: Purpose, deadline: float) -> Outgoing:
-        if content is None:  # nothing to wait for: the way of every selection
-            return await prepare(request, None, self._origin.authority, purpose)
+    async def _prepare(self, request: Request, content: Content, purpose: Purpose, deadline: float) -> Outgoing:
         limit = asyncio.timeout_at(deadline)
         try:
             async with limit:

@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import cast
 
 from proxy.adapters.upstream.response import IncomingResponse
+from proxy.errors import Unanswered
 
 MAX_BUFFERED = 256 * 1024
 """Bytes of response content that may wait here before reading pauses."""
@@ -23,13 +24,14 @@ class Connection(asyncio.Protocol):
     """A transport and the response that arrives on it."""
 
     def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
         self._response: IncomingResponse | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._writable = asyncio.Event()
         self._writable.set()
         self._lost = asyncio.Event()
         self._paused = False
+        self._poll: select.poll | None = None
 
     # What asyncio calls.
 
@@ -85,9 +87,10 @@ class Connection(asyncio.Protocol):
         """Tell whether the connection is open and nothing, an end included, waits to be read."""
         if self._transport.is_closing():
             return False
-        poll = select.poll()
-        poll.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
-        return not poll.poll(0)
+        if self._poll is None:
+            self._poll = select.poll()
+            self._poll.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
+        return not self._poll.poll(0)
 
     @property
     def flushed(self) -> bool:
@@ -117,11 +120,17 @@ class Connection(asyncio.Protocol):
 
     async def changed(self) -> None:
         """Wait until something arrived, the connection ended, or `wake` was called."""
-        self._waiter = self._loop.create_future()
+        self._waiter = self.loop.create_future()
         try:
             await self._waiter
         finally:
             self._waiter = None
+
+    def give_up(self, failure: Unanswered) -> None:
+        """Let the one who waits for the response learn that it is waited for no longer."""
+        if self._response is not None:
+            self._response.fail(failure)
+            self.wake()
 
     def wake(self) -> None:
         """Let the one who awaits `changed` look again."""

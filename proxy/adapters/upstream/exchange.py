@@ -5,8 +5,10 @@ and whether there is a second try, is the room `client`.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 from proxy.adapters.upstream.connection import Connection
 from proxy.adapters.upstream.head import Head
@@ -16,6 +18,8 @@ from proxy.errors import NotSent, Unanswered
 from proxy.ports import InterimListener
 
 Progress = Callable[[], None]
+
+_SILENT = "The origin server did not answer in time."
 
 _REFUSING = 400
 """From this status on an early answer means that nobody wants the rest of the content."""
@@ -46,18 +50,48 @@ async def exchange(
     was over, before anything was sent; `errors.Unanswered` when no final head came; whatever the content or the
     listener raises.
     """
+    if outgoing.rest is None:
+        return await _ask(connection, outgoing, deadline, interim)
     limit = asyncio.timeout_at(deadline)
     try:
         async with limit:
-            return await _exchange(connection, outgoing, deadline, interim, _moving(limit, patience))
+            sending = partial(stream, outgoing.rest, connection, _moving(limit, patience))
+            return await _exchange(connection, outgoing, sending, deadline, interim)
     except TimeoutError as error:
         connection.abort()
         if not limit.expired():  # the content's own
             raise
-        raise Unanswered("The origin server did not answer in time.", timed_out=True) from error
+        raise Unanswered(_SILENT, timed_out=True) from error
     except BaseException:
         connection.abort()
         raise
+
+
+async def _ask(
+    connection: Connection, outgoing: Outgoing, deadline: float, interim: InterimListener | None
+) -> Answered:
+    """Send a request in one go and wait for the final head."""
+    timer = connection.loop.call_at(deadline, connection.give_up, Unanswered(_SILENT, timed_out=True))
+    try:
+        response = _begin(connection, outgoing, deadline)
+        head = await _final_head(connection, response, None, interim)
+    except BaseException:
+        connection.abort()
+        raise
+    finally:
+        timer.cancel()
+    return Answered(head, response, whole=connection.flushed)
+
+
+def _begin(connection: Connection, outgoing: Outgoing, deadline: float) -> IncomingResponse:
+    """Send the head of a request, and what goes with it."""
+    if connection.loop.time() >= deadline:
+        raise NotSent("The time for an answer was over before the request could be sent.", timed_out=True)
+    if not connection.open:
+        raise NotSent("The origin server closed the connection before the request could be sent.")
+    response = connection.expect(outgoing.method)
+    connection.write(outgoing.opening)
+    return response
 
 
 def _moving(limit: asyncio.Timeout, patience: float | None) -> Progress:
@@ -74,20 +108,12 @@ def _moving(limit: asyncio.Timeout, patience: float | None) -> Progress:
 async def _exchange(
     connection: Connection,
     outgoing: Outgoing,
+    sending: Callable[[], Coroutine[Any, Any, None]],
     deadline: float,
     interim: InterimListener | None,
-    progress: Progress,
 ) -> Answered:
-    if asyncio.get_running_loop().time() >= deadline:
-        raise NotSent("The time for an answer was over before the request could be sent.", timed_out=True)
-    if not connection.open:
-        raise NotSent("The origin server closed the connection before the request could be sent.")
-    response = connection.expect(outgoing.method)
-    connection.write(outgoing.opening)
-    if outgoing.rest is None:
-        head = await _final_head(connection, response, None, interim)
-        return Answered(head, response, whole=connection.flushed)
-    sender = asyncio.create_task(stream(outgoing.rest, connection, progress))
+    response = _begin(connection, outgoing, deadline)
+    sender = asyncio.create_task(sending())
     sender.add_done_callback(lambda _: connection.wake())
     return await _stream_until_head(connection, response, sender, interim, to_the_end=outgoing.whole)
 

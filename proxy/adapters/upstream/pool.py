@@ -34,7 +34,7 @@ class Pool:
         if self.closed or not connection.open:
             connection.abort()
             return
-        loop = asyncio.get_running_loop()
+        loop = connection.loop
         self._waiting.append((loop.time(), connection))
         while len(self._waiting) > self._size:
             self._waiting.popleft()[1].close()

@@ -53,8 +53,8 @@ class HttpReply:
         """
         if self._response.length is not None and self._response.length > limit:
             return None
-        if self._response.complete:  # nothing to wait for: most answers come in one piece
-            return await self._collect(limit)
+        if self._response.complete and not self._front and self._response.buffered <= limit:
+            return self._response.take_whole()  # nothing to wait for: most answers come in one piece
         try:
             async with asyncio.timeout_at(self._deadline):
                 return await self._collect(limit)

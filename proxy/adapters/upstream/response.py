@@ -79,6 +79,18 @@ class IncomingResponse:
         else:
             self.failure = Unanswered("The origin server's response ended early.")
 
+    def fail(self, failure: Unanswered) -> None:
+        """Give the response up, unless it is over already."""
+        if not self.complete and self.failure is None:
+            self.failure = failure
+
+    def take_whole(self) -> bytes:
+        """Return all of the content that nobody took yet."""
+        whole = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        self._pieces.clear()
+        self.buffered = 0
+        return whole
+
     def take(self) -> bytes | None:
         """Return the next piece of content that has arrived, None when there is none now."""
         if not self._pieces:

@@ -34,13 +34,18 @@ class Outgoing:
     whole: bool = False
 
 
-async def prepare(request: Request, content: Content | None, authority: str, purpose: Purpose) -> Outgoing:
-    """Make a request ready to go; small content that was received whole joins the head.
+def without_content(request: Request, authority: str) -> Outgoing:
+    """Make a request ready to go. Raised when it cannot be serialised: `errors.NotSent`."""
+    return Outgoing(request.method, serialise(request, None, authority), None, bare=True)
+
+
+async def prepare(request: Request, content: Content, authority: str, purpose: Purpose) -> Outgoing:
+    """Make a request with content ready to go; small content that was received whole joins the head.
 
     Raised when it cannot be serialised or its content is not as long as it says: `errors.NotSent`.
     """
     head = serialise(request, content, authority)
-    if content is None or content.length == 0:
+    if content.length == 0:
         return Outgoing(request.method, head, None, bare=True)
     if purpose is not Purpose.PERFORM or content.length is None or content.length > PART:
         return Outgoing(request.method, head, content, whole=purpose is Purpose.PERFORM)

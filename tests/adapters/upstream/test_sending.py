@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from proxy.adapters.upstream.opening import open_connection
-from proxy.adapters.upstream.sending import PART, prepare, stream
+from proxy.adapters.upstream.sending import PART, prepare, stream, without_content
 from proxy.errors import NotSent, Unanswered
 from proxy.ports import Content, Purpose
 from tests.adapters.upstream.origin import Peer, Pieces, Text, request, serving
@@ -53,11 +53,11 @@ async def test_other_content_follows_its_head(content: Content, purpose: Purpose
     assert outgoing.rest is content
 
 
-@pytest.mark.parametrize("content", [None, Text(b"")])
-async def test_without_content_the_head_is_all(content: Content | None) -> None:
+async def test_without_content_the_head_is_all() -> None:
     """There is nothing to stream, so no task streams it."""
-    outgoing = await prepare(PUT, content, "", Purpose.RELAY)
-    assert outgoing.rest is None
+    for outgoing in (without_content(PUT, ""), await prepare(PUT, Text(b""), "", Purpose.RELAY)):
+        assert outgoing.rest is None
+        assert outgoing.bare
 
 
 @pytest.mark.parametrize("told", [4, 6])
