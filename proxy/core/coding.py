@@ -27,6 +27,8 @@ _WINDOWS: Final = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "
 
 def codings(fields: Fields) -> str:
     """Return the codings of content in lower case, empty when there are none; `identity` is none (§8.4.1)."""
+    if "content-encoding" not in fields:
+        return ""
     return ",".join(element for element in fields.elements("content-encoding") if element != "identity")
 
 

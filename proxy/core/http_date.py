@@ -34,6 +34,8 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 def parse(text: str) -> int | None:
     """Return the seconds since the epoch that `text` names, None when it is no HTTP-date."""
     value = text.strip(" \t")
+    if not value:
+        return None
     found = next((match for form in _FORMATS if (match := form.fullmatch(value))), None)
     return None if found is None else _seconds(found.groupdict())
 

@@ -5,6 +5,7 @@ What lives here: one spelling for all that mean the same. What must not: what a 
 
 import json
 import re
+from functools import lru_cache
 from typing import Final
 
 # parameter = ";" OWS [ token "=" ( token / quoted-string ) ] OWS, RFC 9110 §5.6.6, and a little more
@@ -15,6 +16,7 @@ _QUOTED_PAIR: Final = re.compile(r"\\(.)", re.DOTALL)
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
+@lru_cache(maxsize=256)  # an API has few
 def normalised(value: str) -> str:
     """Return a media type such that equivalent spellings are equal, as sent where it is malformed.
 
@@ -28,6 +30,7 @@ def normalised(value: str) -> str:
     return ";".join([essence, *(f"{name}={json.dumps(meant)}" for name, meant in parameters)])
 
 
+@lru_cache(maxsize=256)
 def acceptable(value: str) -> str | None:
     """Return a media type as Accept asks for it (RFC 9110 §12.5.1); None where it is missing or malformed.
 

@@ -3,7 +3,7 @@
 Content is not here: it may be large, on disk, or still arriving. `proxy.ports` says how it is read.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from proxy.core.fields import Fields
 from proxy.core.target import Target
@@ -27,7 +27,7 @@ class Request:
 
     def with_fields(self, fields: Fields) -> "Request":
         """Return this request with other fields."""
-        return replace(self, fields=fields)
+        return Request(self.method, self.target, fields)
 
 
 @dataclass(frozen=True, slots=True)

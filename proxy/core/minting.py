@@ -69,12 +69,14 @@ class Minter:
     stand for the whole.
     """
 
-    __slots__ = ("_key",)
+    __slots__ = ("_digesting", "_key", "_marking")
 
     def __init__(self, secret: str) -> None:
         # A key of BLAKE2b holds at most 64 bytes; hashing first lets a secret have any length.
         spelled = (secret or PUBLIC_SECRET).encode("utf-8", "surrogatepass")
         self._key = blake2b(spelled, digest_size=_KEY_SIZE, person=_PERSON_KEY).digest()
+        self._digesting = blake2b(digest_size=_DIGEST_SIZE, key=self._key, person=_PERSON_TAG)
+        self._marking = blake2b(digest_size=_MARK_SIZE, key=self._key, person=_PERSON_MARK)
 
     def mint(
         self, key: str, response: Response, rules: TagRules, writes: int | None = None, *, document: Json = None
@@ -140,13 +142,15 @@ class Minter:
         return EntityTag(f"{spelled}{_VARIANT}{named}" if named else spelled)
 
     def _mark(self, marked: bytes, key: bytes) -> bytes:
-        return blake2b(marked + key, digest_size=_MARK_SIZE, key=self._key, person=_PERSON_MARK).digest()
+        mark = self._marking.copy()
+        mark.update(marked + key)
+        return mark.digest()
 
     def _view_mark(self, digest: bytes, whole: EntityTag) -> bytes:
         return self._mark(_VIEW.encode() + digest, whole.opaque.encode())
 
     def _digest(self, parts: Iterable[bytes]) -> bytes:
-        digest = blake2b(digest_size=_DIGEST_SIZE, key=self._key, person=_PERSON_TAG)
+        digest = self._digesting.copy()
         for part in parts:
             digest.update(len(part).to_bytes(8, "big"))  # without lengths, "ab" + "c" would equal "a" + "bc"
             digest.update(part)

@@ -91,6 +91,8 @@ class Preconditions:
         Raised when If-Match or If-None-Match is malformed: `errors.MalformedPrecondition`. An invalid date is no
         condition (RFC 9110 §13.1.3, §13.1.4); a malformed If-Range is one that no representation fulfils.
         """
+        if CONDITIONAL_FIELDS.isdisjoint(fields.names()):
+            return _NOTHING
         return cls(
             if_match=_tags(fields, "If-Match", tolerated),
             if_none_match=_tags(fields, "If-None-Match", tolerated),
@@ -117,10 +119,13 @@ class Preconditions:
 
 _NOTHING: Final = Preconditions()
 _DEFAULT: Final = Policy()
+_UNASKED: Final = Perform(Reason.NO_CONDITIONS)
 
 
 def evaluate(method: str, conditions: Preconditions, current: Validator | None, policy: Policy = _DEFAULT) -> Verdict:
     """Tell what the preconditions of a request come to; `current` is None where there is no representation."""
+    if conditions is _NOTHING and method in SAFE_METHODS:
+        return _UNASKED
     demanded = _demanded(method, conditions, current)
     verdict = _evaluated(method, demanded, current, policy)
     if isinstance(verdict, Perform) and _lacks_guard(method, conditions, current, policy.require):

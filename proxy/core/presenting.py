@@ -22,6 +22,10 @@ from proxy.core.target import Target
 NOT_MODIFIED_FIELDS = frozenset({"content-location", "date", "etag", "vary", "cache-control", "expires"})
 """What a 304 carries, if the 200 would have carried it (RFC 9110 §15.4.5)."""
 
+_KEPT = NOT_MODIFIED_FIELDS | SHARING_FIELDS
+_TAG = frozenset({"etag"})
+_TAG_AND_RANGES = frozenset({"etag", "accept-ranges"})
+
 RANGE_UNAWARE = frozenset({"accept-ranges", "content-length", "content-digest", "content-md5", "digest"})
 """Fields of a whole answer that are wrong, or ours to say, on a part of it."""
 
@@ -44,13 +48,15 @@ class Statement(Enum):
 def tagged(response: Response, validator: Validator, rules: TagRules) -> Response:
     """Return the whole representation with the tag that is enforced, and with what we do about ranges."""
     exact = rules.exact and not coding.removable(response.fields)
-    fields = response.fields.without(["etag"] if exact else ["etag", "accept-ranges"])
+    tag = ("ETag", str(validator.tag))
     if not exact:
         # The tag names a set of byte sequences here; If-Range promises one (RFC 9110 §13.1.5).
-        fields = fields.adding("Accept-Ranges", "none")
-    elif "accept-ranges" not in fields:
-        fields = fields.adding("Accept-Ranges", "bytes")
-    return Response(response.status, fields.adding("ETag", str(validator.tag)), response.content)
+        fields = response.fields.edited(_TAG_AND_RANGES, (("Accept-Ranges", "none"), tag))
+    elif "accept-ranges" not in response.fields:
+        fields = response.fields.edited(_TAG, (("Accept-Ranges", "bytes"), tag))
+    else:
+        fields = response.fields.edited(_TAG, (tag,))
+    return Response(response.status, fields, response.content)
 
 
 def untagged(response: Response, rules: TagRules) -> Response:
@@ -62,8 +68,7 @@ def untagged(response: Response, rules: TagRules) -> Response:
 
 def not_modified(whole: Response) -> Response:
     """Return the 304 of a tagged 200, which the same pages may read."""
-    kept = Fields(line for line in whole.fields if line[0].lower() in NOT_MODIFIED_FIELDS | SHARING_FIELDS)
-    return Response(304, kept)
+    return Response(304, Fields([line for line in whole.fields.lines if line[0].lower() in _KEPT]))
 
 
 def instead_of_problem(whole: Response, target: Target) -> Response:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
+from proxy.core import injection
 from proxy.core.cors import Cors, Sharing
 from proxy.core.injection import Injection
 from proxy.core.preconditions import Policy
@@ -157,8 +158,12 @@ class Route:
     problem: ProblemTemplates = DOCUMENTS
     cors: Cors = Sharing.AUTO
     inject: Injection | None = None
+    tags_made_by: bytes = field(init=False, repr=False, compare=False)
+    """Names how the tags of this route come about: of two routes with the same, one's tags are the other's."""
 
     def __post_init__(self) -> None:
+        made_by = self.rules.fingerprint + b"\n" + injection.fingerprint(self.inject)
+        object.__setattr__(self, "tags_made_by", made_by)
         if self.state is not None:
             require_captured(self.state, by=self.template)
 

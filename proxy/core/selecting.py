@@ -39,6 +39,10 @@ NOT_SELECTING = (
 TRACING = frozenset({"baggage", "traceparent", "tracestate", "x-correlation-id", "x-request-id"})
 """Fields that differ from request to request and select nothing."""
 
+_UNSELECTING = TRACING | {"cache-control"}
+
+_UNCODED = ("Accept-Encoding", "identity")
+_FRESH = ("Cache-Control", "no-cache")
 
 EVERYTHING = SelectRules()
 """All fields select."""
@@ -59,10 +63,11 @@ def selection(request: Request, target: Target, *, revalidate: bool, fence_field
     caches between us and the origin server from answering with an old state. A fence that the client made up is left
     out, as in `write`.
     """
-    dropped = NOT_SELECTING if fence_field is None else NOT_SELECTING | {fence_field}
-    fields = request.fields.without(dropped).adding("Accept-Encoding", "identity")
+    dropped = NOT_SELECTING if fence_field is None else NOT_SELECTING | {fence_field.lower()}
     if revalidate:
-        fields = fields.replacing("Cache-Control", "no-cache")
+        fields = request.fields.edited(dropped | {"cache-control"}, (_UNCODED, _FRESH))
+    else:
+        fields = request.fields.edited(dropped, (_UNCODED,))
     return Request("GET", target, fields)
 
 
@@ -102,10 +107,8 @@ def hurried(request: Request) -> bool:
 
 def selector(request: Request, rules: SelectRules = EVERYTHING) -> bytes:
     """Return what must be equal for one selection to speak for another: target, credentials, selecting fields (I2)."""
-    digest = blake2b(request.target.raw.encode("latin-1"), digest_size=16)
-    for name, value in _selecting(request.fields, rules):
-        digest.update(f"\n{name.lower()}: {value}".encode("latin-1"))
-    return digest.digest()
+    lines = [f"{name.lower()}: {value}" for name, value in _selecting(request.fields, rules)]
+    return blake2b("\n".join([request.target.raw, *lines]).encode("latin-1"), digest_size=16).digest()
 
 
 def write(
@@ -115,15 +118,15 @@ def write(
 
     Nor with a fence that its client made up, in the field where the origin server looks for one.
     """
-    fence = frozenset() if fence_field is None else frozenset({fence_field})
-    return request.with_fields(request.fields.without(conditions | fence))
+    fence = frozenset() if fence_field is None else frozenset({fence_field.lower()})
+    return request.with_fields(request.fields.edited(conditions | fence))
 
 
 def _selecting(fields: Fields, rules: SelectRules) -> Fields:
     """Return the fields of a selection that may change its answer. Whether a cache may answer is not among them."""
     if rules.fields is not None:
         return _chosen(fields, rules.fields).without(_NEVER - rules.fields)
-    return fields.without(TRACING | {"cache-control"})
+    return fields.edited(_UNSELECTING)
 
 
 def _chosen(fields: Fields, names: frozenset[str]) -> Fields:

@@ -45,6 +45,8 @@ def of(fields: Fields) -> Variant | None:
     `Vary: *`, and fields other than Accept and Accept-Language, choose by what a tag cannot repeat.
     """
     varying = fields.elements("vary")
+    if not varying:
+        return None
     chosen = Variant(
         media_type.acceptable(fields.get("content-type") or "") if "accept" in varying else None,
         _language(fields) if "accept-language" in varying else None,

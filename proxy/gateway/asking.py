@@ -6,7 +6,7 @@ here: what is done about the state; `proxy.gateway.reading` and `proxy.gateway.w
 
 from dataclasses import replace
 
-from proxy.core import cors, entity_tag, injecting, injection, preconditions, presenting, selecting
+from proxy.core import cors, entity_tag, injecting, preconditions, presenting, selecting
 from proxy.core import variant as variants
 from proxy.core.entity_tag import EntityTag
 from proxy.core.fields import Fields
@@ -215,19 +215,21 @@ async def _read(reply: Reply, match: Match) -> tuple[Selected, Reply | None]:
     return classify(Response(reply.status, reply.fields, content), whole=True), None
 
 
-def remembered(match: Match, selection: Selection) -> Remembered:
-    """Return what is worth remembering of a selection of a representation or its absence."""
+def remembered(match: Match, selection: Selection, shown: Response | None = None) -> Remembered:
+    """Return what is worth remembering of a selection of a representation or its absence.
+
+    `shown` is the tagged answer, where that was made before.
+    """
     head, firm = selection.selected.response, selection.revalidated
     if selection.validator is None:
         return Remembered(None, selection.began, cors.said(head.fields), firm)
-    whole = presenting.tagged(head, selection.validator, match.reading.rules)
+    whole = shown or presenting.tagged(head, selection.validator, match.reading.rules)
     return Remembered(selection.validator, selection.began, presenting.not_modified(whole).fields, firm)
 
 
 def speaks_for(match: Match, asked: Request) -> bytes:
     """Return what must be equal for one selection to speak for another: the request, and how its tag is made."""
-    by = match.reading
-    made = (match.tag_key.encode(), by.rules.fingerprint, injection.fingerprint(by.inject))
+    made = (match.tag_key.encode(), match.reading.tags_made_by)
     return b"\n".join((selecting.selector(asked, match.route.select), *made))
 
 

@@ -125,9 +125,9 @@ class Reading(Creating):
     ) -> Answer:
         """Answer a GET or HEAD from a representation, as its preconditions will have it."""
         again = match.route.trust or KNOWN
-        self._state.mention(match.lock_key, selection.selector, remembered(match, selection), again=again)
+        whole = presenting.tagged(selection.selected.response, current, match.reading.rules)
+        self._state.mention(match.lock_key, selection.selector, remembered(match, selection, whole), again=again)
         verdict = self.judge_by(request.method, match, conditions, current)
-        whole = presenting.tagged(selection.selected.response, current, match.route.rules)
         if isinstance(verdict, NotModified):
             return Answer(verdict, presenting.not_modified(whole))
         if not isinstance(verdict, PreconditionFailed):
