@@ -5,7 +5,7 @@ and `receiving` (a request and its content), `handling` (one request from end to
 (where bytes go out), `presence` and `draining` (clients that leave, and our own leaving).
 """
 
-from proxy.server.connection import Patience
+from proxy.server.patience import Patience
 from proxy.server.server import Server
 
 __all__ = ["Patience", "Server"]

@@ -40,7 +40,7 @@ class Answerer:
     def interim(self, status: int, fields: Fields) -> None:
         """Pass an interim response on; HTTP/1.0 knows none (RFC 9110 §15.2)."""
         if self._modern and not self.started:
-            self._connection.write_now(heads.serialised(status, fields))
+            self._connection.write(heads.serialised(status, fields))
 
     async def send(self, response: Response, rest: Reply | None = None, *, close: bool = False) -> None:
         """Write the final answer. Without `rest`, `response` holds all of its content.
@@ -55,7 +55,7 @@ class Answerer:
         head = heads.final(response, asked, frame, int(time.time()))
         self._status = response.status
         self._persistent = asked.persistent and frame.framing is not Framing.CLOSE
-        self.started = True
+        self.started = self._connection.answering = True
         try:
             if rest is None or frame.framing is Framing.NO_CONTENT:
                 await self._send_held(head, b"" if frame.framing is Framing.NO_CONTENT else response.content)
@@ -92,9 +92,14 @@ class Answerer:
             await self._write(LAST_CHUNK)
 
     async def _write(self, message: bytes) -> None:
+        """Write, and wait while the client does not keep up. Raised: `errors.ClientGone`."""
+        if not self._connection.write(message):
+            raise ClientGone("The client closed its connection before it was answered.")
+        if not self._connection.congested:
+            return
         try:
             async with asyncio.timeout(self._connection.patience.stall):
-                await self._request.writer.write(message)
+                await self._request.writer.drain()
         except TimeoutError:
             raise ClientGone("The client stopped reading its answer.") from None
         except ConnectionError as lost:

@@ -10,7 +10,6 @@ answer to a client that shuts its sending side, logs a traceback for every bad r
 import asyncio
 import struct
 from contextlib import suppress
-from dataclasses import dataclass
 from socket import AF_INET, AF_INET6, SO_LINGER, SOL_SOCKET
 from typing import TYPE_CHECKING, Any, Final
 
@@ -32,27 +31,28 @@ _RESET: Final = struct.pack("ii", 1, 0)
 """SO_LINGER on, for no time: closing then sends RST, which nobody can take for a clean end."""
 
 
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long a client is waited for, in seconds.
+class Connection(web.RequestHandler):
+    """One client connection.
 
-    `keepalive`: between two requests. `head`: from the first byte of a request head to its last. `linger`: for a client
-    to read a last answer before the connection closes on what it still sends. `stall`: for it to take what is being
-    written. `silence`: without a byte written to a client that has shut its sending side, after which it is taken to
-    have left, since over TCP the two look alike.
+    `gone` is done once it is lost. `congested`: what was written waits here for the client to read. `answering`: the
+    final answer to the present request has begun.
     """
 
-    keepalive: float = 75.0
-    head: float = 10.0
-    linger: float = 2.0
-    stall: float = 60.0
-    silence: float = 60.0
-
-
-class Connection(web.RequestHandler):
-    """One client connection. `gone` is done once it is lost."""
-
-    __slots__ = ("_arriving", "_deaf", "_ended", "_leaving", "_noise", "_timers", "_wire", "census", "gone", "patience")
+    __slots__ = (
+        "_arriving",
+        "_deaf",
+        "_ended",
+        "_leaving",
+        "_noise",
+        "_timers",
+        "_wire",
+        "_written",
+        "answering",
+        "census",
+        "congested",
+        "gone",
+        "patience",
+    )
 
     def __init__(self, listener: "Listener", **settings: Any) -> None:
         super().__init__(listener, **settings)
@@ -66,6 +66,9 @@ class Connection(web.RequestHandler):
         self._deaf = False
         self._leaving = False
         self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._written = 0
+        self.congested = False
+        self.answering = False
 
     @property
     def peer(self) -> str | None:
@@ -89,10 +92,14 @@ class Connection(web.RequestHandler):
         more_may_come = not self._ended or bool(self._messages)
         return request.keep_alive and request.content.is_eof() and more_may_come and not self.census.draining
 
-    def write_now(self, message: bytes) -> None:
-        """Write an interim response, if the client is still there."""
-        if self.transport is not None and not self.transport.is_closing():
-            self.transport.write(message)
+    def write(self, message: bytes) -> bool:
+        """Write, and tell whether the client is still there. While `congested`, it does not keep up."""
+        transport = self.transport
+        if transport is None or transport.is_closing():
+            return False
+        self._written += len(message)
+        transport.write(message)
+        return True
 
     async def linger(self) -> None:
         """Shut our sending side and let the client read on, dropping what it sends (RFC 9112 §9.6).
@@ -143,6 +150,16 @@ class Connection(web.RequestHandler):
             self.gone.set_result(None)
         self.census.leave(self)
 
+    def pause_writing(self) -> None:
+        """Note that the client does not keep up."""
+        self.congested = True
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        """Note that it does again."""
+        self.congested = False
+        super().resume_writing()
+
     def data_received(self, data: bytes) -> None:
         """Parse, and notice when that fails."""
         if self._deaf:
@@ -174,7 +191,7 @@ class Connection(web.RequestHandler):
         """
         if status != 400:  # noqa: PLR2004 - aiohttp's word for a message that it could not parse
             self.log_exception("the handler of a request raised", exc_info=exc)
-            if request.writer.output_size > 0:
+            if self.answering or request.writer.output_size > 0:
                 self.abort()
                 return Sent(self, request, status)
             return Sent(self, request, status, message=parting(problems.of_situation(Situation.FAULT_AFTER_SENDING)))
@@ -211,8 +228,7 @@ class Connection(web.RequestHandler):
 
     def _progress(self) -> tuple[object, int]:
         """Return what changes whenever something is written."""
-        request = self._current_request
-        return (None, 0) if request is None else (request, request.writer.output_size)
+        return self._current_request, self._written
 
     def _watch_silence(self, before: tuple[object, int]) -> None:
         self._timers["silence"] = self._loop.call_later(self.patience.silence, self._judge_silence, before)

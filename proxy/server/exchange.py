@@ -1,7 +1,7 @@
 """One request as it came in, and what belongs to it until it is answered: its journal, its answerer, its content."""
 
-import os
 import re
+from random import getrandbits
 from typing import TYPE_CHECKING, cast
 
 from aiohttp import web
@@ -35,14 +35,15 @@ class Exchange:
 
     def __init__(self, request: web.BaseRequest) -> None:
         self.connection = cast("Connection", request.protocol)
+        self.connection.answering = False
         self.journal = RequestJournal()
         self.answerer = Answerer(request, self.connection)
         self.method = request.method
         self.version = (request.version.major, request.version.minor)
         # aiohttp decodes the request line as UTF-8 with surrogates for what is none; this takes that back.
         self.raw_target = request.raw_path.encode("utf-8", "surrogateescape").decode("latin-1")
-        self.fields = Fields((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.raw_headers)
-        self.id = correlation.sent(self.fields) or os.urandom(8).hex()
+        self.fields = Fields([(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.raw_headers])
+        self.id = correlation.sent(self.fields) or f"{getrandbits(64):016x}"
         self.route: Route | None = None
         self._stream = request.content
         self.journal.note(

@@ -20,6 +20,8 @@ LAST_CHUNK: Final = b"0\r\n\r\n"
 _date: Final = lru_cache(maxsize=4)(http_date.format)  # the same for every answer of a second
 _NUMBER: Final = re.compile(r"[0-9]{1,18}")  # a longer one is longer than any content
 _WITHOUT_CONTENT: Final = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
+_FRAMED: Final = frozenset({"transfer-encoding", "connection", "keep-alive"})
+_FRAMED_OTHERWISE: Final = _FRAMED | {"content-length"}
 _PHRASES: Final = {status.value: status.phrase for status in HTTPStatus}
 
 
@@ -69,21 +71,23 @@ def final(response: Response, asked: Asked, chosen: Frame, now: int) -> bytes:
 
     Raised when a line would not be one line: ValueError.
     """
-    fields = _with_length(response.fields, chosen.length)
+    fields, length = response.fields, () if chosen.length is None else (str(chosen.length),)
+    as_it_is = fields.get_all("content-length") == length
+    added = [] if as_it_is else [("Content-Length", value) for value in length]
     if chosen.framing is Framing.CHUNKED:
-        fields = fields.adding("Transfer-Encoding", "chunked")
+        added.append(("Transfer-Encoding", "chunked"))
     if "date" not in fields:
-        fields = fields.adding("Date", _date(now))
+        added.append(("Date", _date(now)))
     if not asked.persistent or chosen.framing is Framing.CLOSE:
-        fields = fields.adding("Connection", "close")
+        added.append(("Connection", "close"))
     elif not asked.modern:
-        fields = fields.adding("Connection", "keep-alive")
-    return serialised(response.status, fields)
+        added.append(("Connection", "keep-alive"))
+    return serialised(response.status, fields.edited(_FRAMED if as_it_is else _FRAMED_OTHERWISE, added))
 
 
 def serialised(status: int, fields: Fields) -> bytes:
     """Return a status line and field lines. Raised when one would not be one line: ValueError."""
-    lines = [f"HTTP/1.1 {status} {_PHRASES.get(status, '')}", *(f"{name}: {value}" for name, value in fields)]
+    lines = [f"HTTP/1.1 {status} {_PHRASES.get(status, '')}", *[f"{name}: {value}" for name, value in fields.lines]]
     text = "\r\n".join(lines)
     if text.count("\n") != len(lines) - 1 or text.count("\r") != len(lines) - 1:
         raise ValueError("a field line of a response holds a line break")
@@ -99,13 +103,3 @@ def _said_length(fields: Fields) -> int | None:
     """Return what Content-Length says, None where it is missing, repeated or no number."""
     said = fields.get_all("content-length")
     return int(said[0]) if len(said) == 1 and _NUMBER.fullmatch(said[0]) else None
-
-
-def _with_length(fields: Fields, length: int | None) -> Fields:
-    """Return the lines with this Content-Length, in place if it is there already, and no other framing."""
-    fields = fields.without(["transfer-encoding", "connection", "keep-alive"])
-    if length is None:
-        return fields.without(["content-length"])
-    if fields.get_all("content-length") == (str(length),):
-        return fields
-    return fields.replacing("Content-Length", str(length))

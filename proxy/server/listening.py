@@ -23,8 +23,9 @@ from yarl import URL
 from proxy.core.address import Address, TcpAddress, UnixAddress
 from proxy.core.admission import MAX_FIELD_LINES
 from proxy.errors import ConfigurationError
-from proxy.server.connection import Connection, Patience
+from proxy.server.connection import Connection
 from proxy.server.draining import Census
+from proxy.server.patience import Patience
 from proxy.telemetry import Sparing
 
 MAX_LINE: Final = 8190

@@ -23,6 +23,8 @@ _GONE = "The client closed its connection before it was answered."
 class WhileHere:
     """A context whose body is cancelled when the client leaves. Raised then: `errors.ClientGone`."""
 
+    __slots__ = ("_cancelling", "_gone", "_left", "_task")
+
     def __init__(self, gone: "asyncio.Future[None]") -> None:
         self._gone = gone
         self._task: asyncio.Task[object] | None = None
@@ -30,7 +32,7 @@ class WhileHere:
         self._left = False
 
     def __enter__(self) -> None:
-        self._task = asyncio.current_task()
+        self._task = asyncio.current_task(self._gone.get_loop())
         self._cancelling = 0 if self._task is None else self._task.cancelling()
         self._gone.add_done_callback(self._leave)
 

@@ -46,7 +46,7 @@ class Sent(web.StreamResponse):
     async def prepare(self, request: web.BaseRequest) -> Any:
         """Write what is not written yet."""
         if self._message:
-            await request.writer.write(self._message)
+            self._connection.write(self._message)
         return request.writer
 
     async def write_eof(self, data: bytes = b"") -> None:  # noqa: ARG002 - aiohttp's signature
