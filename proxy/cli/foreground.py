@@ -57,6 +57,25 @@ async def until_stopped(serve: Callable[[asyncio.Event], Awaitable[None]]) -> No
     await serving
 
 
+class OneByOne:
+    """Does a thing as often as it was begun, one time after the other: what a signal asks for that takes a while."""
+
+    def __init__(self, work: Callable[[], Awaitable[None]]) -> None:
+        self._work = work
+        self._turn = asyncio.Lock()
+        self._begun: set[asyncio.Task[None]] = set()
+
+    def begin(self) -> None:
+        """Do it once more, after those before."""
+        task = asyncio.ensure_future(self._do())
+        self._begun.add(task)  # the event loop keeps no strong reference
+        task.add_done_callback(self._begun.discard)
+
+    async def _do(self) -> None:
+        async with self._turn:
+            await self._work()
+
+
 def _on_signals(stopping: asyncio.Event, forced: asyncio.Event) -> None:
     def asked() -> None:
         (forced if stopping.is_set() else stopping).set()

@@ -8,6 +8,8 @@ import gc
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, TypeVar
 
+from proxy.cli.trimming import give_back
+
 MAKE_LOOP: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
 try:
     import uvloop
@@ -34,8 +36,9 @@ def run(main: Coroutine[Any, Any, T]) -> T:
 def settle_down() -> None:
     """Take what there is now for permanent, so that the collector never looks at it again, and let it look less often.
 
-    Called once, when all that a process needs to serve is made.
+    What is free goes back to the system. Called once, when all that a process needs to serve is made.
     """
     gc.collect()
+    give_back()
     gc.freeze()
     gc.set_threshold(YOUNG, *gc.get_threshold()[1:])

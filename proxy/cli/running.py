@@ -18,12 +18,12 @@ from pathlib import Path
 from proxy.access_log import AccessLog, Style
 from proxy.admin import Admin
 from proxy.cli import FAILURE, GOOD, USAGE, looping
-from proxy.cli.foreground import say, until_stopped, url
-from proxy.cli.keeping import fleet_rules
+from proxy.cli.agreeing import fleet_rules
+from proxy.cli.foreground import OneByOne, say, until_stopped, url
 from proxy.cli.orders import Orders
+from proxy.cli.reading import settings_elsewhere
 from proxy.cli.serving import CutOffError, Served, serving
 from proxy.cli.supervising import Front, supervise
-from proxy.cli.telling import settings_or_mistakes
 from proxy.config import ConfigurationError, Settings
 from proxy.core.address import Address
 from proxy.metrics import Gathered, prepare_directory
@@ -57,7 +57,7 @@ class Process:
 
     def run(self) -> int:
         """Serve to the end. Raised when an address cannot be had: `OSError`; for TLS: `ConfigurationError`."""
-        settings = self._settings = settings_or_mistakes(self._config, self._flags)
+        settings = self._settings = settings_elsewhere(self._config, self._flags)
         if settings is None:
             return USAGE
         if settings.workers > 1:
@@ -69,7 +69,7 @@ class Process:
         loop = asyncio.get_running_loop()
         log = AccessLog(sys.stdout, self._style, loop.call_soon)
         async with serving(settings, log, say=say) as served:
-            loop.add_signal_handler(signal.SIGHUP, self._adopt, served)
+            loop.add_signal_handler(signal.SIGHUP, OneByOne(partial(self._adopt, served)).begin)
             looping.settle_down()
             announce(settings, served.listen, served.admin)
             await stopping.wait()
@@ -97,19 +97,23 @@ class Process:
                 raise ConfigurationError([f"workers: no folder for what they count: {fault}"]) from fault
             yield counts
 
-    def _adopt(self, served: Served) -> None:
-        read = self._read_again()
+    async def _adopt(self, served: Served) -> None:
+        read = await self._read_again()
         if read is not None:
             served.gateway.adopt(read.routes)
             self._reloaded(read)
 
-    def _read_again(self) -> Settings | None:
+    async def _read_again(self) -> Settings | None:
         """Return the settings of the file as it is now; None, having said why, where the old ones are kept."""
         settings = self._settings
         if self._config is None or settings is None:
             say("has no file to reload")
             return None
-        read = settings_or_mistakes(self._config, self._flags)
+        try:
+            read = await asyncio.to_thread(settings_elsewhere, self._config, self._flags)
+        except ConfigurationError as fault:
+            say(f"keeps its old routes: {fault}")
+            return None
         if read is None:
             say(f"keeps its old routes: {self._config} has mistakes")
             return None

@@ -125,12 +125,17 @@ class Worker:
 
 
 def worker_command() -> list[str]:
-    """Return the command of a worker: this interpreter, with this package and no other that is called the same.
+    """Return the command of a worker."""
+    return own_command("proxy.cli.worker")
+
+
+def own_command(module: str) -> list[str]:
+    """Return the command of a module: this interpreter, with this package and no other that is called the same.
 
     `-m` puts the current folder before all others, which is wanted only where this package was found there.
     """
     safely = [] if Path.cwd() == _ROOT else ["-P"]
-    return [sys.executable, *safely, "-m", "proxy.cli.worker"]
+    return [sys.executable, *safely, "-m", module]
 
 
 def _name(number: int) -> str:

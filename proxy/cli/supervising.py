@@ -8,14 +8,14 @@ does (`worker`), how it is talked to (`supervised`, `orders`), what a shared add
 import asyncio
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
 from proxy.admin import Admin
 from proxy.cli import FAILURE, GOOD, USAGE
-from proxy.cli.foreground import ENDING, naming, say
+from proxy.cli.foreground import ENDING, OneByOne, naming, say
 from proxy.cli.mortality import Mortality
 from proxy.cli.orders import Orders
 from proxy.cli.supervised import Ending, Worker, worker_command
@@ -38,7 +38,7 @@ class Front:
     """
 
     announce: Callable[[Address, Address | None], None]
-    reload: Callable[[], Settings | None]
+    reload: Callable[[], Awaitable[Settings | None]]
     reloaded: Callable[[Settings], None]
     departed: Callable[[int], None]
     admin: Callable[[Callable[[], bool]], Admin]
@@ -86,8 +86,7 @@ class Supervisor:
         self._all_served = False
         self._stopping = asyncio.Event()
         self._stop_signals = 0
-        self._reload = asyncio.Lock()
-        self._reloading: set[asyncio.Task[None]] = set()
+        self._reloads = OneByOne(self._take_new_routes)
 
     def ready(self) -> bool:
         """Tell whether anyone takes requests."""
@@ -98,7 +97,7 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         for ending in ENDING:
             loop.add_signal_handler(ending, self._told_to_stop)
-        loop.add_signal_handler(signal.SIGHUP, self._told_to_reload)
+        loop.add_signal_handler(signal.SIGHUP, self._reloads.begin)
         async with asyncio.TaskGroup() as keeping:
             for number in self._numbers:
                 keeping.create_task(self._keep(number, admin))
@@ -183,17 +182,11 @@ class Supervisor:
             self._stop(GOOD)
             say(f"drains: requests in flight have {self._orders.settings.drain:g} s")
 
-    def _told_to_reload(self) -> None:
-        task = asyncio.ensure_future(self._take_new_routes())
-        self._reloading.add(task)  # the event loop keeps no strong reference
-        task.add_done_callback(self._reloading.discard)
-
     async def _take_new_routes(self) -> None:
         """Have all workers go by the routes of the file as it is now, and those to come as well."""
-        async with self._reload:
-            read = None if self._stopping.is_set() else self._front.reload()
-            if read is None:
-                return
-            self._orders = replace(self._orders, settings=replace(self._orders.settings, routes=read.routes))
-            await asyncio.gather(*(worker.obey(self._orders) for worker in self._workers.values()))
-            self._front.reloaded(read)
+        read = None if self._stopping.is_set() else await self._front.reload()
+        if read is None or self._stopping.is_set():
+            return
+        self._orders = replace(self._orders, settings=replace(self._orders.settings, routes=read.routes))
+        await asyncio.gather(*(worker.obey(self._orders) for worker in self._workers.values()))
+        self._front.reloaded(read)

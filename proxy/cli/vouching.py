@@ -10,7 +10,7 @@ import sys
 from typing import TextIO
 
 from proxy.cli import GOOD, USAGE
-from proxy.cli.keeping import vouched
+from proxy.cli.sharing import vouched
 from proxy.cli.telling import settings_or_mistakes
 from proxy.config import ConfigurationError
 

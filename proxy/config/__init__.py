@@ -7,8 +7,16 @@ this order: `model` (the keys), `scalars`, `structures` and `units` (the notatio
 the model down for editors and for people.
 """
 
-from proxy.config.loading import load
+from collections.abc import Mapping
+
 from proxy.config.settings import OnStoreFailure, Settings, TlsFiles
 from proxy.errors import ConfigurationError
 
 __all__ = ["ConfigurationError", "OnStoreFailure", "Settings", "TlsFiles", "load"]
+
+
+def load(path: str | None, *, flags: Mapping[str, str], environ: Mapping[str, str]) -> Settings:
+    """Return the settings of a file, options and variables; see `loading.load`."""
+    from proxy.config import loading  # noqa: PLC0415 - the models take 16 MB, and a process that serves has no need of them
+
+    return loading.load(path, flags=flags, environ=environ)

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from proxy.cli.foreground import ENDING, naming, say, until_stopped, url
+from proxy.cli.foreground import ENDING, OneByOne, naming, say, until_stopped, url
 from proxy.core.address import TcpAddress, UnixAddress
 from tests.support.child import PATIENCE, ROOT, python
 
@@ -105,3 +105,26 @@ def test_a_second_signal_ends_it_at_once() -> None:
 def handlers() -> None:
     """Leave no handler behind: a loop that is closed takes its own away."""
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+async def test_what_signals_ask_for_is_done_one_by_one() -> None:
+    """Asked for twice while it is under way, it is done twice more, and never two at a time."""
+    gate, done = asyncio.Semaphore(0), asyncio.Queue[int]()
+    under_way = 0
+
+    async def work() -> None:
+        nonlocal under_way
+        under_way += 1
+        await gate.acquire()
+        done.put_nowait(under_way)
+        under_way -= 1
+
+    reloads = OneByOne(work)
+    for _ in range(3):
+        reloads.begin()
+    await asyncio.sleep(0)  # all three have begun, or wait for their turn
+    for _ in range(3):
+        gate.release()
+    async with asyncio.timeout(PATIENCE):
+        assert [await done.get() for _ in range(3)] == [1, 1, 1]
+    assert done.empty()

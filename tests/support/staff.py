@@ -179,7 +179,7 @@ class _Line:
         say(f"listening on {url(listen)}")
         say(f"admin on {admin}")
 
-    def reload(self) -> Settings | None:
+    async def reload(self) -> Settings | None:
         with suppress(ConfigurationError):
             return self.load()
         say("keeps its old routes")
