@@ -105,7 +105,7 @@ def _check_method(method: str) -> None:
 
 def _host(version: tuple[int, int], fields: Fields) -> str | None:
     """Return the one Host; HTTP/1.0 may have none (RFC 9112 §3.2)."""
-    hosts = fields.get_all("host")
+    hosts = fields.by_name.get("host", ())
     if len(hosts) > 1 or (not hosts and version >= (1, 1)):
         raise MalformedRequest("A request must have exactly one Host field line.")
     if not hosts:
@@ -141,11 +141,13 @@ def _looks_alike(name: str) -> bool:
 
 def _check_connection(fields: Fields) -> None:
     """Refuse to let Connection remove what is for the far end (RFC 9110 §7.6.1): it would hide it behind us."""
+    if "connection" not in fields.by_name:
+        return
     if any(acted_on(option) and option not in HOP_BY_HOP for option in fields.connection_options()):
         raise MalformedRequest("Connection names a field that is not for one connection only.")
 
 
 def _check_content_range(method: str, fields: Fields) -> None:
     """RFC 9110 §14.5: a server that knows no partial PUT would store the part as the whole."""
-    if method == "PUT" and "content-range" in fields:
+    if method == "PUT" and "content-range" in fields.by_name:
         raise MalformedRequest("Content-Range on PUT is not supported.")

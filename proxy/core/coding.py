@@ -27,14 +27,14 @@ _WINDOWS: Final = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "
 
 def codings(fields: Fields) -> str:
     """Return the codings of content in lower case, empty when there are none; `identity` is none (§8.4.1)."""
-    if "content-encoding" not in fields:
+    if "content-encoding" not in fields.by_name:
         return ""
     return ",".join(element for element in fields.elements("content-encoding") if element != "identity")
 
 
 def removable(fields: Fields) -> bool:
     """Tell whether the codings of content are one that can be taken off."""
-    return codings(fields) in _WINDOWS
+    return "content-encoding" in fields.by_name and codings(fields) in _WINDOWS
 
 
 def decoded(content: bytes, fields: Fields) -> bytes | None:
@@ -42,6 +42,8 @@ def decoded(content: bytes, fields: Fields) -> bytes | None:
 
     None also where the content is not sound: cut short, or with something behind its end.
     """
+    if "content-encoding" not in fields.by_name:
+        return None
     window = _WINDOWS.get(codings(fields))
     if window is None:
         return None

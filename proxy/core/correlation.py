@@ -18,7 +18,7 @@ _SOUND: Final = re.compile(r"[A-Za-z0-9._~:/+=@#-]{1,128}")
 def sent(fields: Fields) -> str | None:
     """Return the name that a request came with; None where it has none, or one that is long, odd or said twice."""
     for name in NAMED_BY:
-        values = fields.get_all(name)
+        values = fields.by_name.get(name, ())
         if len(values) == 1 and _SOUND.fullmatch(values[0]):
             return values[0]
     return None

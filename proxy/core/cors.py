@@ -30,6 +30,8 @@ MAX_AGE: Final = "Access-Control-Max-Age"
 REQUEST_METHOD: Final = "Access-Control-Request-Method"
 REQUEST_HEADERS: Final = "Access-Control-Request-Headers"
 
+_ALLOW_ORIGIN: Final = ALLOW_ORIGIN.lower()
+
 SHARING_FIELDS: Final = frozenset({ALLOW_ORIGIN.lower(), ALLOW_CREDENTIALS.lower(), EXPOSE_HEADERS.lower()})
 """The fields of an answer that decide whether a page may read it, in lower case. Vary goes with them."""
 
@@ -82,8 +84,10 @@ def parse_origin(text: str) -> str:
 
 def asked_method(method: str, fields: Fields) -> str | None:
     """Return the method that a preflight asks for; None where the request is no preflight."""
+    if method != "OPTIONS":
+        return None
     asked = fields.get_all(REQUEST_METHOD)
-    return asked[0] if method == "OPTIONS" and "origin" in fields and len(asked) == 1 else None
+    return asked[0] if "origin" in fields and len(asked) == 1 else None
 
 
 def relayed(cors: Cors, request: Request) -> Request:
@@ -104,7 +108,7 @@ def answered(cors: Cors, method: str, fields: Fields) -> Response | None:
 
     A page that is not allowed gets an answer that allows nothing; the browser tells it the rest.
     """
-    asked = asked_method(method, fields)
+    asked = asked_method(method, fields) if isinstance(cors, AllowedOrigins) else None
     if asked is None or not isinstance(cors, AllowedOrigins):
         return None
     lines = [("Vary", f"Origin, {REQUEST_METHOD}, {REQUEST_HEADERS}")]
@@ -117,7 +121,7 @@ def answered(cors: Cors, method: str, fields: Fields) -> Response | None:
 
 def said(answer: Fields) -> Fields:
     """Return what an answer of the origin server's says about who may read it, for an answer of ours in its place."""
-    if ALLOW_ORIGIN not in answer:
+    if _ALLOW_ORIGIN not in answer.by_name:
         return NOTHING
     kept = [line for line in answer if line[0].lower() in SHARING_FIELDS]
     varies = "origin" in {name.lower() for name in _names(answer, "vary")}
@@ -134,7 +138,7 @@ def shared(cors: Cors, method: str, asked: Fields, answer: Fields, heard: Fields
     if isinstance(cors, AllowedOrigins):
         return answer if asked_method(method, asked) is not None else _replaced(cors, asked, answer)
     answer = Fields([*answer, *heard]) if heard else answer
-    if ALLOW_ORIGIN not in answer:
+    if _ALLOW_ORIGIN not in answer.by_name:
         return answer
     if asked_method(method, asked) is not None:
         return _listing(answer, ALLOW_HEADERS, _conditional(asked))

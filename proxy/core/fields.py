@@ -4,7 +4,7 @@ A name or value is `str` with one character a byte (latin-1), so that what is wr
 Nothing here interprets a field; that is for the room that knows its grammar.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Final
 
@@ -26,11 +26,13 @@ HOP_BY_HOP = frozenset(
 class Fields:
     """Immutable, ordered field lines; look-ups ignore case.
 
+    `by_name` holds the values of each name in lower case, for the look-ups that every request needs; nobody changes it.
+
     >>> Fields([("Accept", "a"), ("accept", "b")]).get("ACCEPT")
     'a, b'
     """
 
-    __slots__ = ("_index", "lines")
+    __slots__ = ("by_name", "lines")
 
     def __init__(self, lines: Iterable[tuple[str, str]] = ()) -> None:
         self.lines: tuple[tuple[str, str], ...] = tuple(lines)
@@ -38,7 +40,7 @@ class Fields:
         for name, value in self.lines:
             lower = name.lower()
             index[lower] = (*index[lower], value) if lower in index else (value,)
-        self._index = index
+        self.by_name = index
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         return iter(self.lines)
@@ -47,7 +49,7 @@ class Fields:
         return len(self.lines)
 
     def __contains__(self, name: str) -> bool:
-        return name.lower() in self._index
+        return name.lower() in self.by_name
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Fields) and self.lines == other.lines
@@ -60,28 +62,29 @@ class Fields:
 
     def names(self) -> AbstractSet[str]:
         """Return the names present, in lower case."""
-        return self._index.keys()
+        return self.by_name.keys()
 
     def get(self, name: str) -> str | None:
         """Return the combined field value: the lines joined with a comma (RFC 9110 §5.3); None when absent."""
-        values = self._index.get(name.lower())
+        values = self.by_name.get(name.lower())
         if values is None:
             return None
         return values[0] if len(values) == 1 else ", ".join(values)
 
     def get_all(self, name: str) -> tuple[str, ...]:
         """Return the value of each line of that name, in order."""
-        return self._index.get(name.lower(), ())
+        return self.by_name.get(name.lower(), ())
 
     def elements(self, name: str) -> tuple[str, ...]:
         """Return the elements of a list in lower case, for a field whose elements ignore case (RFC 9110 §5.6.1).
 
         White space around them and empty ones do not count; quoted strings are not looked into.
         """
-        combined = (self.get(name) or "").lower()
-        if not combined:
+        values = self.by_name.get(name.lower())
+        if values is None:
             return ()
-        return tuple(element for each in combined.split(",") if (element := each.strip(" \t")))
+        combined = ",".join(values).lower()
+        return tuple([element for each in combined.split(",") if (element := each.strip(" \t"))])
 
     def without(self, names: Iterable[str]) -> "Fields":
         """Return the lines whose name, in any case, is not among `names`."""
@@ -95,9 +98,9 @@ class Fields:
         """Return these lines with the one line `name: value` in place of all of that name."""
         return self.edited({name.lower()}, ((name, value),))
 
-    def edited(self, dropped: AbstractSet[str], added: Iterable[tuple[str, str]] = ()) -> "Fields":
+    def edited(self, dropped: AbstractSet[str], added: Sequence[tuple[str, str]] = ()) -> "Fields":
         """Return the lines whose lower-case name is not among `dropped`, and behind them those that are `added`."""
-        kept, index = self.lines, self._index
+        kept, index = self.lines, self.by_name
         if dropped.isdisjoint(index):
             if not added:
                 return self
@@ -110,7 +113,7 @@ class Fields:
         for name, value in added:
             lower = name.lower()
             index[lower] = (*index[lower], value) if lower in index else (value,)
-        made._index = index  # noqa: SLF001 - another one of this class
+        made.by_name = index
         return made
 
     def end_to_end(self) -> "Fields":
@@ -119,8 +122,7 @@ class Fields:
 
     def for_one_connection(self) -> AbstractSet[str]:
         """Return the names, in lower case, of fields that are not for the far end, be they present or not (§7.6.1)."""
-        options = self.connection_options()
-        return HOP_BY_HOP.union(options) if options else HOP_BY_HOP
+        return HOP_BY_HOP.union(self.connection_options()) if "connection" in self.by_name else HOP_BY_HOP
 
     def connection_options(self) -> tuple[str, ...]:
         """Return what `Connection` names, in lower case."""

@@ -128,7 +128,7 @@ def _is_claim(name: str) -> bool:
 
 def _passed(fields: Fields, pseudonym: str) -> bool:
     """Tell whether Via names us. A comma in a comment may split it: that can only find more, never less."""
-    if "via" not in fields:
+    if "via" not in fields.by_name:
         return False
     members = (member.split() for member in (fields.get("via") or "").split(","))
     return any(len(member) > 1 and member[1].lower() == pseudonym.lower() for member in members)

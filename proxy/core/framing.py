@@ -18,7 +18,7 @@ def check_framing(version: tuple[int, int], fields: Fields) -> None:
 
     Raised when there are two, or none: `errors.BadFraming`.
     """
-    lengths, codings = fields.get_all("content-length"), fields.get_all("transfer-encoding")
+    lengths, codings = fields.by_name.get("content-length", ()), fields.by_name.get("transfer-encoding", ())
     if lengths and codings:
         raise BadFraming("The request has both Content-Length and Transfer-Encoding.")
     if lengths and (len(lengths) > 1 or not _LENGTH.fullmatch(lengths[0])):
@@ -27,12 +27,12 @@ def check_framing(version: tuple[int, int], fields: Fields) -> None:
         raise BadFraming("HTTP/1.0 has no Transfer-Encoding.")
     if codings and (len(codings) > 1 or not _CHUNKED.fullmatch(codings[0])):
         raise BadFraming("Transfer-Encoding is not exactly chunked.")
-    if "upgrade" in fields and has_content(fields):
+    if "upgrade" in fields.by_name and has_content(fields):
         # CVE-2026-69243: behind an upgrade, a parser may take the content for the next protocol.
         raise BadFraming("A request that asks for an upgrade must have no content.")
 
 
 def has_content(fields: Fields) -> bool:
     """Tell whether framing that passed `check_framing` announces content; a length of 0 announces none."""
-    length = fields.get("content-length")
-    return "transfer-encoding" in fields or (length is not None and length.strip("0") != "")
+    length = fields.by_name.get("content-length", ("",))[0]
+    return "transfer-encoding" in fields.by_name or length.strip("0") != ""

@@ -86,7 +86,7 @@ class Minter:
         `writes` is the number of its last write, where `rules.aba` counts them. `document` is its content as
         `json_text.parse` has it, where that was done before.
         """
-        modified = http_date.parse(response.fields.get("last-modified") or "")
+        modified = _modified(response)
         kept = kept_tag(response.fields, rules)
         if kept is not None:
             return Validator(kept, modified, minted=False)
@@ -96,7 +96,7 @@ class Minter:
 
     def view(self, whole: Validator, response: Response, rules: TagRules) -> Validator:
         """Return the validator of a view of a resource: its tag begins as that of the whole, whose state it names."""
-        modified = http_date.parse(response.fields.get("last-modified") or "")
+        modified = _modified(response)
         digest = self._digest(_state(_VIEW, response, rules, None))
         shown = urlsafe_b64encode(digest + self._view_mark(digest, whole.tag)).decode().rstrip("=")
         return Validator(EntityTag(f"{whole.tag.opaque}{_VIEW}{shown}", whole.tag.weak), modified, minted=True)
@@ -185,6 +185,11 @@ def _decoded(spelled: str) -> bytes | None:
         return b64decode(spelled, b"-_", validate=True)
     except ValueError:
         return None
+
+
+def _modified(response: Response) -> int | None:
+    """Return the time of Last-Modified, None where it is absent or invalid."""
+    return http_date.parse(response.fields.get("last-modified") or "") if "last-modified" in response.fields else None
 
 
 def _state(key: str, response: Response, rules: TagRules, writes: int | None, document: Json = None) -> Iterable[bytes]:

@@ -52,7 +52,7 @@ def tagged(response: Response, validator: Validator, rules: TagRules) -> Respons
     if not exact:
         # The tag names a set of byte sequences here; If-Range promises one (RFC 9110 §13.1.5).
         fields = response.fields.edited(_TAG_AND_RANGES, (("Accept-Ranges", "none"), tag))
-    elif "accept-ranges" not in response.fields:
+    elif "accept-ranges" not in response.fields.by_name:
         fields = response.fields.edited(_TAG, (("Accept-Ranges", "bytes"), tag))
     else:
         fields = response.fields.edited(_TAG, (tag,))
@@ -90,7 +90,7 @@ def ranged(request: Request, conditions: Preconditions, whole: Response, validat
 
     A field `Range` that asks for several parts is ignored, as RFC 9110 §14.2 allows.
     """
-    asked = request.fields.get("range") if request.method == "GET" else None
+    asked = request.fields.get("range") if "range" in request.fields.by_name and request.method == "GET" else None
     if asked is None or whole.fields.get("accept-ranges") != "bytes":
         return whole
     if not _range_applies(request, conditions, validator):

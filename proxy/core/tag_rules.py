@@ -63,7 +63,8 @@ class TagRules:
 
 def kept_tag(fields: Fields, rules: TagRules) -> EntityTag | None:
     """Return the origin server's own tag where the rules keep it; repeated ETag lines name none."""
-    lines, policy = fields.get_all("etag"), rules.keeps
+    lines = fields.by_name.get("etag", ())
+    policy = rules.keeps if lines else UpstreamTag.REPLACE
     if policy is UpstreamTag.REPLACE or len(lines) != 1:
         return None
     try:

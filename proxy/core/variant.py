@@ -44,9 +44,9 @@ def of(fields: Fields) -> Variant | None:
 
     `Vary: *`, and fields other than Accept and Accept-Language, choose by what a tag cannot repeat.
     """
-    varying = fields.elements("vary")
-    if not varying:
+    if "vary" not in fields.by_name:
         return None
+    varying = fields.elements("vary")
     chosen = Variant(
         media_type.acceptable(fields.get("content-type") or "") if "accept" in varying else None,
         _language(fields) if "accept-language" in varying else None,

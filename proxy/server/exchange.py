@@ -56,13 +56,14 @@ class Exchange:
     @property
     def framed(self) -> bool:
         """Tell whether the request says anything about content, be it that there are 0 bytes of it."""
-        return "content-length" in self.fields or "transfer-encoding" in self.fields
+        return "content-length" in self.fields.by_name or "transfer-encoding" in self.fields.by_name
 
     @property
     def expectation(self) -> str | None:
         """What the client expects, in lower case (RFC 9110 §10.1.1); None from HTTP/1.0, where that is ignored."""
-        expected = self.fields.get("expect")
-        return None if expected is None or self.version < _HTTP_1_1 else expected.lower()
+        if "expect" not in self.fields.by_name or self.version < _HTTP_1_1:
+            return None
+        return (self.fields.get("expect") or "").lower()
 
     @property
     def cors(self) -> Cors:

@@ -72,11 +72,11 @@ def final(response: Response, asked: Asked, chosen: Frame, now: int) -> bytes:
     Raised when a line would not be one line: ValueError.
     """
     fields, length = response.fields, () if chosen.length is None else (str(chosen.length),)
-    as_it_is = fields.get_all("content-length") == length
+    as_it_is = fields.by_name.get("content-length", ()) == length
     added = [] if as_it_is else [("Content-Length", value) for value in length]
     if chosen.framing is Framing.CHUNKED:
         added.append(("Transfer-Encoding", "chunked"))
-    if "date" not in fields:
+    if "date" not in fields.by_name:
         added.append(("Date", _date(now)))
     if not asked.persistent or chosen.framing is Framing.CLOSE:
         added.append(("Connection", "close"))
@@ -101,5 +101,5 @@ def chunk(content: bytes) -> bytes:
 
 def _said_length(fields: Fields) -> int | None:
     """Return what Content-Length says, None where it is missing, repeated or no number."""
-    said = fields.get_all("content-length")
+    said = fields.by_name.get("content-length", ())
     return int(said[0]) if len(said) == 1 and _NUMBER.fullmatch(said[0]) else None

@@ -40,7 +40,7 @@ def decoder(method: str, head: Head) -> Decoder:
     Raised when the framing is ambiguous or unknown: `errors.Unanswered`. Content-Length together with
     Transfer-Encoding, or twice, has already been refused by llhttp.
     """
-    coding = head.fields.get("transfer-encoding")
+    coding = head.fields.get("transfer-encoding") if "transfer-encoding" in head.fields.by_name else None
     if coding is not None and (coding.lower() != "chunked" or head.version == "1.0"):  # RFC 9112 §6.1
         raise Unanswered("The origin server's response has a transfer coding that was not asked for.")
     if method == "HEAD" or head.status in _WITHOUT_CONTENT:

@@ -37,6 +37,8 @@ class Head:
     @property
     def persistent(self) -> bool:
         """Tell whether the origin server keeps the connection open (RFC 9112 §9.3)."""
+        if "connection" not in self.fields.by_name:
+            return self.version == "1.1"
         options = self.fields.connection_options()
         return "close" not in options and (self.version == "1.1" or "keep-alive" in options)
 

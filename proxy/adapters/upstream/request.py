@@ -26,7 +26,7 @@ def serialise(request: Request, content: Content | None, authority: str) -> byte
     them our framing of `content`. Raised when a line could be read as two: `errors.NotSent`.
     """
     fields = request.fields.edited(request.fields.for_one_connection() | _FRAMING)
-    host = () if "host" in fields else (("Host", authority),)
+    host = () if "host" in fields.by_name else (("Host", authority),)
     lines = [f"{name}: {value}" for name, value in (*host, *fields.lines, *_framing(request.method, content))]
     if not all(map(is_token, fields.names())):
         raise NotSent(_UNFIT)
