@@ -59,7 +59,18 @@ class RequestJournal:
     The time of a step is its own: what a step within it takes counts for that one alone.
     """
 
-    __slots__ = ("_arrived", "_facts", "_last", "_monotonic", "_open", "_spent", "_started", "latest", "sharing")
+    __slots__ = (
+        "_arrived",
+        "_facts",
+        "_last",
+        "_monotonic",
+        "_open",
+        "_over",
+        "_spent",
+        "_started",
+        "latest",
+        "sharing",
+    )
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic, wall: Callable[[], float] = time.time) -> None:
         self._monotonic = monotonic
@@ -68,6 +79,7 @@ class RequestJournal:
         self._open: list[Step] = []
         self._spent: dict[Step, float] = {}
         self._facts: dict[str, Fact] = {}
+        self._over = False
         self.latest: Step | None = None
         """The step entered last, whether or not it has ended."""
         self.sharing = NOTHING
@@ -111,14 +123,20 @@ class RequestJournal:
         """Note what the preconditions came to."""
         self.note(verdict=WORDS[type(verdict)], reason=verdict.reason.value)
 
+    def end(self) -> None:
+        """Note that the request is over."""
+        self._turn()
+        self._over = True
+
     def spent(self, *steps: Step) -> float | None:
         """Return the seconds spent in these steps so far; None when none of them was entered."""
         entered = [step for step in steps if step in self._spent]
         return sum(map(self._spent.__getitem__, entered)) if entered else None
 
     def line(self) -> dict[str, object]:
-        """Return the members of the request's line, as of now."""
-        self._turn()
+        """Return the members of the request's line, as of now or, once it is over, of its end."""
+        if not self._over:
+            self._turn()
         duration = self._last - self._started
         waited = sum(spent for step, spent in self._spent.items() if step in _WAITING)
         known: dict[str, object] = {

@@ -71,6 +71,11 @@ class Connection(web.RequestHandler):
         self.answering = False
 
     @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The event loop."""
+        return self._loop
+
+    @property
     def peer(self) -> str | None:
         """The client's IP address; None on a Unix socket."""
         return self.peername[0] if isinstance(self.peername, tuple) else None

@@ -4,8 +4,7 @@ What lives here: counting, and leaving in good order (DESIGN section 10). What m
 """
 
 import asyncio
-from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Coroutine
 from typing import Any, Final, Protocol, TypeVar
 
 T = TypeVar("T")
@@ -54,15 +53,15 @@ class Census:
         self._connections.discard(connection)
         self._settle()
 
-    @contextmanager
-    def exchange(self) -> Iterator[None]:
-        """Count an exchange while the body runs."""
+    def begin_exchange(self) -> None:
+        """Count an exchange in."""
         self._exchanges += 1
         self._vacated.clear()
-        try:
-            yield
-        finally:
-            self._exchanges -= 1
+
+    def end_exchange(self) -> None:
+        """Count an exchange out."""
+        self._exchanges -= 1
+        if not self._connections:
             self._settle()
 
     def write(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _AROUND_THE_PATH = re.compile(r"\A[A-Za-z][A-Za-z0-9+.\-]*://[^/?#]*|[?#].*\Z", re.DOTALL)
 """What of a target is not logged: an authority may hold a password, a query anything."""
 
+_PATH_ALONE = re.compile(r"/[^?#]*")
+
 _CONTINUE = 100
 _HTTP_1_1 = (1, 1)
 
@@ -49,7 +51,9 @@ class Exchange:
         self.journal.note(
             id=self.id,
             method=self.method,
-            path=_AROUND_THE_PATH.sub("", self.raw_target),
+            path=self.raw_target
+            if _PATH_ALONE.fullmatch(self.raw_target)
+            else _AROUND_THE_PATH.sub("", self.raw_target),
             if_match=self.fields.get("if-match"),
         )
 
@@ -90,5 +94,6 @@ class Exchange:
             self.answerer.interim(_CONTINUE, Fields())
 
     def concluded(self) -> None:
-        """Note the sizes of both contents, in bytes."""
+        """Note the sizes of both contents, in bytes, and that all is over."""
         self.journal.note(bytes_in=self._stream.total_bytes, bytes_out=self.answerer.content_sent)
+        self.journal.end()

@@ -6,7 +6,7 @@ bytes are read and written.
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -26,14 +26,12 @@ from proxy.ports import Content, Step
 from proxy.problems import Situation
 from proxy.server.draining import Census
 from proxy.server.exchange import Exchange
+from proxy.server.ledger import Ledger, Witness
 from proxy.server.presence import WhileHere, finished
 from proxy.server.receiving import Received, Resumed, begin, receive
 from proxy.server.sent import Sent
 
 _log = logging.getLogger(__name__)
-
-Witness = Callable[[Mapping[str, object]], None]
-"""Is told of each request that is over, by the members of its line; see `telemetry.RequestJournal.line`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +49,18 @@ class Handling:
         self._gateway = gateway
         self._census = census
         self._identity = identity
-        self._witnesses = witnesses
+        self._ledger = Ledger(witnesses)
 
     async def __call__(self, request: web.BaseRequest) -> Sent:
         """Answer a request; never raises but when cancelled."""
         exchange = Exchange(request)
-        with self._census.exchange():
-            try:
-                await self._answer(exchange)
-            finally:
-                exchange.concluded()
-                line = exchange.journal.line()
-                for witness in self._witnesses:
-                    witness(line)
+        self._census.begin_exchange()
+        try:
+            await self._answer(exchange)
+        finally:
+            exchange.concluded()
+            self._ledger.enter(exchange.journal, exchange.connection.loop)
+            self._census.end_exchange()
         return exchange.answerer.sent()
 
     async def _answer(self, exchange: Exchange) -> None:

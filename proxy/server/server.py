@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from proxy.core.address import Address
 from proxy.gateway import Gateway
 from proxy.server.draining import Census
-from proxy.server.handling import Handling, Identity, Witness
+from proxy.server.handling import Handling, Identity
+from proxy.server.ledger import Witness
 from proxy.server.listening import Listener, bound_address, listen, listen_on, require_native_parser, unlink_socket
 from proxy.server.patience import Patience
 from proxy.telemetry import Sparing

@@ -61,8 +61,9 @@ async def test_an_exchange_is_waited_for() -> None:
     over = asyncio.Event()
 
     async def exchange() -> None:
-        with census.exchange():
-            await over.wait()
+        census.begin_exchange()
+        await over.wait()
+        census.end_exchange()
 
     task = asyncio.ensure_future(exchange())
     await asyncio.sleep(0)
