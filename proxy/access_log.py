@@ -18,6 +18,7 @@ Later = Callable[[Callable[[], None]], object]
 MAX_VALUE: Final = 512
 """How many characters of a value are written; a longer one ends in three dots."""
 
+_ENCODER: Final = json.JSONEncoder(check_circular=False)
 _PLAIN: Final = re.compile(r"[!#-\[\]-~]+")  # visible ASCII without the double quote and the backslash
 
 
@@ -44,11 +45,10 @@ class AccessLog:
 
     def write(self, line: Mapping[str, object]) -> None:
         """Write the line of a request that is over. Never raises: a log that cannot be written changes no answer."""
-        members = {
-            name: value if not isinstance(value, str) or len(value) <= MAX_VALUE else value[:MAX_VALUE] + "..."
-            for name, value in line.items()
-        }
-        text = json.dumps(members) if self._style is Style.JSON else _readable(members)
+        spell = _ENCODER.encode if self._style is Style.JSON else _readable
+        text = spell(line)
+        if len(text) > MAX_VALUE:  # else no value can be too long
+            text = spell({name: _shortened(value) for name, value in line.items()})
         self._held.append(text)
         if self._later is None:
             self.flush()
@@ -70,7 +70,11 @@ class AccessLog:
             _log.error("the access log cannot be written (%s); lines are lost", fault)
 
 
-def _readable(members: dict[str, object]) -> str:
+def _shortened(value: object) -> object:
+    return value[:MAX_VALUE] + "..." if isinstance(value, str) and len(value) > MAX_VALUE else value
+
+
+def _readable(members: Mapping[str, object]) -> str:
     """Spell a line for people: what is null is left out, what is not plain ASCII is quoted and escaped."""
     return " ".join(f"{name}={_spelled(value)}" for name, value in members.items() if value is not None)
 

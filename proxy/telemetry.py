@@ -130,25 +130,26 @@ class RequestJournal:
 
     def spent(self, *steps: Step) -> float | None:
         """Return the seconds spent in these steps so far; None when none of them was entered."""
-        entered = [step for step in steps if step in self._spent]
-        return sum(map(self._spent.__getitem__, entered)) if entered else None
+        times = [seconds for step, seconds in self._spent.items() if step in steps]
+        return sum(times) if times else None
 
     def line(self) -> dict[str, object]:
         """Return the members of the request's line, as of now or, once it is over, of its end."""
         if not self._over:
             self._turn()
-        duration = self._last - self._started
-        waited = sum(spent for step, spent in self._spent.items() if step in _WAITING)
-        known: dict[str, object] = {
-            "time": _timestamp(self._arrived),
-            "duration_ms": _milliseconds(duration),
-            "select_ms": _milliseconds(self.spent(Step.SELECT)),
-            "perform_ms": _milliseconds(self.spent(Step.PERFORM, Step.RELAY)),
-            "wait_ms": _milliseconds(self.spent(Step.HOLD)),
-            "overhead_ms": _milliseconds(max(0.0, duration - waited)),
-            **self._facts,
-        }
-        return _NOTHING_KNOWN | known
+        duration = own = self._last - self._started
+        for step, seconds in self._spent.items():
+            if step in _WAITING:
+                own -= seconds
+        line = _NOTHING_KNOWN.copy()
+        line["time"] = _timestamp(self._arrived)
+        line["duration_ms"] = _milliseconds(duration)
+        line["select_ms"] = _milliseconds(self._spent.get(Step.SELECT))
+        line["perform_ms"] = _milliseconds(self.spent(Step.PERFORM, Step.RELAY))
+        line["wait_ms"] = _milliseconds(self._spent.get(Step.HOLD))
+        line["overhead_ms"] = _milliseconds(max(0.0, own))
+        line.update(self._facts)
+        return line
 
     def _turn(self) -> None:
         """Give the time since the last turn to the innermost step."""
@@ -198,7 +199,7 @@ class Sparing:
 
 
 def _milliseconds(seconds: float | None) -> float | None:
-    return None if seconds is None else round(seconds * 1000, 3)
+    return None if seconds is None else int(seconds * 1_000_000 + 0.5) / 1000
 
 
 def _timestamp(seconds: float) -> str:

@@ -55,21 +55,33 @@ _LOWER_CASE = re.compile(r"[a-z]")
 
 
 def admit(method: str, raw_target: str, version: tuple[int, int], fields: Fields) -> Target:
-    """Check a request head as received and return its target.
+    """Check a request head as received and return its target. Raised: what its two halves raise."""
+    admit_fields(version, fields)
+    return admit_line(method, raw_target, fields)
+
+
+def admit_fields(version: tuple[int, int], fields: Fields) -> None:
+    """Check all of a head but its request line, before anything else.
 
     Raised: `errors.BadFraming` when the end of the message is in doubt (always before any other failure, so that a
-    connection kept open is one whose next byte is known); `errors.MethodRefused`; `errors.Misdirected`;
-    `errors.MalformedTarget`; `errors.MalformedRequest` for the rest.
+    connection kept open is one whose next byte is known); `errors.MalformedRequest` for the rest.
     """
     check_framing(version, fields)
     _check_lines(fields)
     _check_version(version)
     _check_size(fields)
-    _check_method(method)
-    authority = _host(version, fields)
-    target = _target(method, raw_target, authority)
+    _check_host(version, fields)
     _check_look_alikes(fields)
     _check_connection(fields)
+
+
+def admit_line(method: str, raw_target: str, fields: Fields) -> Target:
+    """Check a method and a target, of a head whose fields were admitted, and return the target.
+
+    Raised: `errors.MethodRefused`; `errors.Misdirected`; `errors.MalformedTarget`; `errors.MalformedRequest`.
+    """
+    _check_method(method)
+    target = _target(method, raw_target, fields.by_name.get("host", (None,))[0])
     _check_content_range(method, fields)
     return target
 
@@ -95,6 +107,7 @@ def _check_lines(fields: Fields) -> None:
         raise BadFraming("A field line has a name that is not a token, or a control byte in its value.")
 
 
+@lru_cache(maxsize=64)
 def _check_method(method: str) -> None:
     """Methods are case-sensitive (RFC 9110 §9.1), but an origin server may read `put` as PUT."""
     if not is_token(method) or _LOWER_CASE.search(method):
@@ -103,18 +116,16 @@ def _check_method(method: str) -> None:
         raise MethodRefused(f"{method} is not served here.")
 
 
-def _host(version: tuple[int, int], fields: Fields) -> str | None:
-    """Return the one Host; HTTP/1.0 may have none (RFC 9112 §3.2)."""
+def _check_host(version: tuple[int, int], fields: Fields) -> None:
+    """Check that there is one Host; HTTP/1.0 may have none (RFC 9112 §3.2)."""
     hosts = fields.by_name.get("host", ())
     if len(hosts) > 1 or (not hosts and version >= (1, 1)):
         raise MalformedRequest("A request must have exactly one Host field line.")
-    if not hosts:
-        return None
     try:
-        parse_authority(hosts[0])
+        if hosts:
+            parse_authority(hosts[0])
     except ValueError:
         raise MalformedRequest("Host is not a host and an optional port.") from None
-    return hosts[0]
 
 
 def _target(method: str, raw_target: str, authority: str | None) -> Target:

@@ -27,12 +27,13 @@ class Fields:
     """Immutable, ordered field lines; look-ups ignore case.
 
     `by_name` holds the values of each name in lower case, for the look-ups that every request needs; nobody changes it.
+    An object keeps the text of its lines and its latest edition, since clients repeat their heads.
 
     >>> Fields([("Accept", "a"), ("accept", "b")]).get("ACCEPT")
     'a, b'
     """
 
-    __slots__ = ("by_name", "lines")
+    __slots__ = ("_edition", "_text", "by_name", "lines")
 
     def __init__(self, lines: Iterable[tuple[str, str]] = ()) -> None:
         self.lines: tuple[tuple[str, str], ...] = tuple(lines)
@@ -41,6 +42,15 @@ class Fields:
             lower = name.lower()
             index[lower] = (*index[lower], value) if lower in index else (value,)
         self.by_name = index
+        self._edition: _Edition | None = None
+        self._text: str | None = None
+
+    @property
+    def text(self) -> str:
+        """The lines as they stand in a message, each with its end. Whether each is one line is not checked here."""
+        if self._text is None:
+            self._text = "".join([f"{name}: {value}\r\n" for name, value in self.lines])
+        return self._text
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         return iter(self.lines)
@@ -100,20 +110,22 @@ class Fields:
 
     def edited(self, dropped: AbstractSet[str], added: Sequence[tuple[str, str]] = ()) -> "Fields":
         """Return the lines whose lower-case name is not among `dropped`, and behind them those that are `added`."""
-        kept, index = self.lines, self.by_name
-        if dropped.isdisjoint(index):
-            if not added:
-                return self
-            index = index.copy()
-        else:
-            kept = tuple([line for line in kept if line[0].lower() not in dropped])
-            index = {name: values for name, values in index.items() if name not in dropped}
+        latest = self._edition
+        if latest is not None and latest[0] is dropped and latest[1] == added:
+            return latest[2]
+        index = self.by_name
+        unchanged = dropped.isdisjoint(index)
+        if unchanged and not added:
+            return self
         made = _blank(Fields)
+        made._edition = made._text = None  # noqa: SLF001 - another one of this class
+        kept = self.lines if unchanged else [line for line in self.lines if line[0].lower() not in dropped]
         made.lines = (*kept, *added)
+        made.by_name = index.copy() if unchanged else {name: index[name] for name in index if name not in dropped}
         for name, value in added:
             lower = name.lower()
-            index[lower] = (*index[lower], value) if lower in index else (value,)
-        made.by_name = index
+            made.by_name[lower] = (*made.by_name[lower], value) if lower in made.by_name else (value,)
+        self._edition = (dropped, added, made)
         return made
 
     def end_to_end(self) -> "Fields":
@@ -128,6 +140,9 @@ class Fields:
         """Return what `Connection` names, in lower case."""
         return self.elements("connection")
 
+
+_Edition = tuple[AbstractSet[str], Sequence[tuple[str, str]], Fields]
+"""What was dropped, what was added, and what came of it."""
 
 NO_NAMES: Final[AbstractSet[str]] = frozenset()
 

@@ -6,6 +6,7 @@ of a route (`route`), and how a path is compared with a template (`template`).
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from proxy.core import target as request_target
@@ -13,6 +14,9 @@ from proxy.core.message import SAFE_METHODS
 from proxy.core.route import Guard, Query, Route, Unmatched
 from proxy.core.target import Target
 from proxy.core.template import Template
+
+KEPT: Final = 1024
+"""Matches that are remembered: the targets that are asked for most, and those that a client is at work on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +64,18 @@ class Match:
 class Routes:
     """All routes, in order: the first that matches is taken."""
 
-    __slots__ = ("candidates", "routes", "unmatched")
+    __slots__ = ("_matched", "candidates", "routes", "unmatched")
 
     def __init__(self, routes: Sequence[Route], unmatched: Unmatched = Unmatched.RELAY) -> None:
         self.routes = tuple(routes)
         self.unmatched = unmatched
         self.candidates = (*self.routes, UNMATCHED) if unmatched is Unmatched.GUARD else self.routes
         """All routes in order, and behind them that of the default rules where it is in force."""
+        self._matched = lru_cache(maxsize=KEPT)(self._match)
+
+    def __reduce__(self) -> tuple[type["Routes"], tuple[object, ...]]:
+        """Go to another process without what is remembered."""
+        return Routes, (self.routes, self.unmatched)
 
     @property
     def trust_something(self) -> bool:
@@ -83,6 +92,9 @@ class Routes:
 
         Without such a route the default rules apply under `Unmatched.GUARD`, and there is no match otherwise.
         """
+        return self._matched(method, target)
+
+    def _match(self, method: str, target: Target) -> Match | None:
         coarse = target.coarse_segments
         route = self._first(method, target, coarse)
         if route is None:

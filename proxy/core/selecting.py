@@ -107,8 +107,8 @@ def hurried(request: Request) -> bool:
 
 def selector(request: Request, rules: SelectRules = EVERYTHING) -> bytes:
     """Return what must be equal for one selection to speak for another: target, credentials, selecting fields (I2)."""
-    lines = [f"{name.lower()}: {value}" for name, value in _selecting(request.fields, rules)]
-    return blake2b("\n".join([request.target.raw, *lines]).encode("latin-1"), digest_size=16).digest()
+    text = f"{request.target.raw}\r\n{_selecting(request.fields, rules).text}"
+    return blake2b(text.encode("latin-1"), digest_size=16).digest()
 
 
 def write(

@@ -9,10 +9,10 @@ from aiohttp import web
 from proxy.core import correlation
 from proxy.core.cors import Cors, Sharing
 from proxy.core.fields import Fields
-from proxy.core.forwarding import Hop
 from proxy.core.route import Guard
 from proxy.problems import OURS, Wording
 from proxy.server.answering import Answerer
+from proxy.server.incoming import Incoming
 from proxy.server.receiving import Arriving
 from proxy.telemetry import RequestJournal
 
@@ -35,16 +35,17 @@ class Exchange:
     `route` is the one that speaks, None until it is known and where none does. `id` names the request in the log.
     """
 
-    def __init__(self, request: web.BaseRequest) -> None:
+    def __init__(self, request: web.BaseRequest, incoming: Incoming) -> None:
         self.connection = cast("Connection", request.protocol)
         self.connection.answering = False
         self.journal = RequestJournal()
         self.answerer = Answerer(request, self.connection)
         self.method = request.method
-        self.version = (request.version.major, request.version.minor)
+        self.version = incoming.version
         # aiohttp decodes the request line as UTF-8 with surrogates for what is none; this takes that back.
         self.raw_target = request.raw_path.encode("utf-8", "surrogateescape").decode("latin-1")
-        self.fields = Fields([(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.raw_headers])
+        self.incoming = incoming
+        self.fields = incoming.fields
         self.id = correlation.sent(self.fields) or f"{getrandbits(64):016x}"
         self.route: Route | None = None
         self._stream = request.content
@@ -84,10 +85,6 @@ class Exchange:
         length = self.fields.get("content-length")
         unframed = 0 if not self.framed else None
         return Arriving(self._stream, unframed if length is None else int(length), self._invite)
-
-    def hop(self, pseudonym: str, *, trusted: bool) -> Hop:
-        """Return where the request came from."""
-        return Hop(self.connection.peer, self.connection.scheme, pseudonym, trusted)
 
     def _invite(self) -> None:
         if self.expectation is not None and self._stream.total_bytes == 0:

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, cast
 
 from aiohttp import web
 
@@ -26,10 +27,14 @@ from proxy.ports import Content, Step
 from proxy.problems import Situation
 from proxy.server.draining import Census
 from proxy.server.exchange import Exchange
+from proxy.server.incoming import Incoming, remembering
 from proxy.server.ledger import Ledger, Witness
 from proxy.server.presence import WhileHere, finished
 from proxy.server.receiving import Received, Resumed, begin, receive
 from proxy.server.sent import Sent
+
+if TYPE_CHECKING:
+    from proxy.server.connection import Connection
 
 _log = logging.getLogger(__name__)
 
@@ -50,10 +55,11 @@ class Handling:
         self._census = census
         self._identity = identity
         self._ledger = Ledger(witnesses)
+        self._incomings = remembering(identity.pseudonym, identity.trusted)
 
     async def __call__(self, request: web.BaseRequest) -> Sent:
         """Answer a request; never raises but when cancelled."""
-        exchange = Exchange(request)
+        exchange = Exchange(request, self._read(request))
         self._census.begin_exchange()
         try:
             await self._answer(exchange)
@@ -94,10 +100,13 @@ class Handling:
 
     def _admit(self, exchange: Exchange) -> Request:
         """Check the head and make of it what goes to the origin server."""
-        target = admission.admit(exchange.method, exchange.raw_target, exchange.version, exchange.fields)
-        trusted = self._identity.trusted(exchange.connection.peer)
-        hop = exchange.hop(self._identity.pseudonym, trusted=trusted)
-        return Request(exchange.method, target, forwarding.outbound(exchange.fields, exchange.version, hop))
+        onward = exchange.incoming.onward()
+        return Request(exchange.method, admission.admit_line(exchange.method, exchange.raw_target, onward), onward)
+
+    def _read(self, request: web.BaseRequest) -> Incoming:
+        """Read the fields of a request."""
+        connection, version = cast("Connection", request.protocol), request.version
+        return self._incomings(request.raw_headers, version, connection.peer, connection.scheme)
 
     async def _pass(self, exchange: Exchange, request: Request, plan: Plan) -> None:
         """Relay or observe: given up as soon as the client leaves."""

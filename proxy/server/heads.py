@@ -87,11 +87,10 @@ def final(response: Response, asked: Asked, chosen: Frame, now: int) -> bytes:
 
 def serialised(status: int, fields: Fields) -> bytes:
     """Return a status line and field lines. Raised when one would not be one line: ValueError."""
-    lines = [f"HTTP/1.1 {status} {_PHRASES.get(status, '')}", *[f"{name}: {value}" for name, value in fields.lines]]
-    text = "\r\n".join(lines)
-    if text.count("\n") != len(lines) - 1 or text.count("\r") != len(lines) - 1:
+    lines, text = len(fields), fields.text
+    if text.count("\n") != lines or text.count("\r") != lines:
         raise ValueError("a field line of a response holds a line break")
-    return f"{text}\r\n\r\n".encode("latin-1")
+    return f"HTTP/1.1 {status} {_PHRASES.get(status, '')}\r\n{text}\r\n".encode("latin-1")
 
 
 def chunk(content: bytes) -> bytes:

@@ -5,12 +5,13 @@ What lives here: serialisation, and the refusal of text that would end a line ea
 
 import re
 
+from proxy.core.fields import HOP_BY_HOP, Fields
 from proxy.core.forwarding import is_token
 from proxy.core.message import Request
 from proxy.errors import NotSent
 from proxy.ports import Content
 
-_FRAMING = frozenset({"content-length", "transfer-encoding"})
+_DROPPED = HOP_BY_HOP | {"content-length", "transfer-encoding"}
 _EXPECT_CONTENT = frozenset({"PUT", "POST", "PATCH"})
 """Methods that give content a meaning: an empty one is announced all the same (RFC 9110 §8.6)."""
 
@@ -25,29 +26,35 @@ def serialise(request: Request, content: Content | None, authority: str) -> byte
     The fields stand in their order and spelling, in front of them Host (`authority`) where it is missing, behind
     them our framing of `content`. Raised when a line could be read as two: `errors.NotSent`.
     """
-    fields = request.fields.edited(request.fields.for_one_connection() | _FRAMING)
-    host = () if "host" in fields.by_name else (("Host", authority),)
-    lines = [f"{name}: {value}" for name, value in (*host, *fields.lines, *_framing(request.method, content))]
-    if not all(map(is_token, fields.names())):
-        raise NotSent(_UNFIT)
-    head = "\r\n".join([_request_line(request), *lines, "", ""])
-    ends = len(lines) + 2
-    if head.count("\r") != ends or head.count("\n") != ends or "\0" in head:  # RFC 9110 §5.5
-        raise NotSent(_UNFIT)
+    dropped = _DROPPED
+    if "connection" in request.fields.by_name:
+        dropped = _DROPPED.union(request.fields.connection_options())
+    fields = request.fields.edited(dropped)
+    _require_sound(fields)
+    host = "" if "host" in fields.by_name else f"Host: {authority}\r\n"
+    head = f"{_request_line(request)}\r\n{host}{fields.text}{_framing(request.method, content)}\r\n"
     try:
         return head.encode("latin-1")
     except UnicodeEncodeError:
         raise NotSent(_UNFIT) from None
 
 
-def _framing(method: str, content: Content | None) -> tuple[tuple[str, str], ...]:
+def _require_sound(fields: Fields) -> None:
+    """Check that each line is one line, and each name a name. Raised otherwise: `errors.NotSent`."""
+    text, lines = fields.text, len(fields)
+    one_each = text.count("\r") == text.count("\n") == lines and "\0" not in text  # RFC 9110 §5.5
+    if not one_each or not all(map(is_token, fields.names())):
+        raise NotSent(_UNFIT)
+
+
+def _framing(method: str, content: Content | None) -> str:
     if content is None:
-        return ()
+        return ""
     if content.length is None:
-        return (("Transfer-Encoding", "chunked"),)
+        return "Transfer-Encoding: chunked\r\n"
     if content.length == 0 and method not in _EXPECT_CONTENT:
-        return ()
-    return (("Content-Length", str(content.length)),)
+        return ""
+    return f"Content-Length: {content.length}\r\n"
 
 
 def _request_line(request: Request) -> str:
