@@ -111,7 +111,7 @@ class Fields:
     def edited(self, dropped: AbstractSet[str], added: Sequence[tuple[str, str]] = ()) -> "Fields":
         """Return the lines whose lower-case name is not among `dropped`, and behind them those that are `added`."""
         latest = self._edition
-        if latest is not None and latest[0] is dropped and latest[1] == added:
+        if latest is not None and latest[0] == dropped and latest[1] == added:
             return latest[2]
         index = self.by_name
         unchanged = dropped.isdisjoint(index)

@@ -4,6 +4,7 @@ What lives here: the bytes up to the empty line, and the limits on them. What fo
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
@@ -15,7 +16,11 @@ MAX_HEAD = 64 * 1024
 MAX_FIELDS = 200
 """The most field lines that are read."""
 
+_INVALID = "The head of the origin server's response is not valid HTTP/1.1."
 _END = b"\r\n\r\n"  # strict llhttp takes no bare LF, so the first of these is the end of the head
+KEPT = 512
+"""Heads that are remembered: answers of one second often differ in their content alone."""
+_LONGEST_KEPT = 2048
 _SWITCHING_PROTOCOLS = 101
 _LOWEST_STATUS = 100
 _LOWEST_FINAL_STATUS = 200
@@ -60,6 +65,27 @@ class _Lines:
         self.complete = True
 
 
+def read_at_once(data: bytes) -> tuple[Head, bytes] | None:
+    """Return a head that has arrived whole, and what follows it; None where more of it may be to come.
+
+    Raised when it is not a head of HTTP/1.0 or 1.1 or exceeds a limit: `errors.Unanswered`.
+    """
+    end = data.find(_END, 0, _LONGEST_KEPT)
+    if end < 0:
+        return None
+    end += len(_END)
+    return _known(data[:end]), data[end:]
+
+
+@lru_cache(maxsize=KEPT)
+def _known(raw: bytes) -> Head:
+    reader = HeadReader()
+    reader.feed(raw)
+    if reader.head is None:
+        raise Unanswered(_INVALID)
+    return reader.head
+
+
 class HeadReader:
     """Reads one head from bytes as they arrive. `head` is None until it is complete."""
 
@@ -93,14 +119,14 @@ class HeadReader:
             self._parser.feed_data(data)
         except (HttpParserError, HttpParserUpgrade) as error:
             if not (self._lines.complete and self._parser.get_status_code() == _SWITCHING_PROTOCOLS):
-                raise Unanswered("The head of the origin server's response is not valid HTTP/1.1.") from error
+                raise Unanswered(_INVALID) from error
             # llhttp stops behind such a head, with one or the other; `_finished` refuses it in its own words.
 
     def _finished(self) -> Head:
         status = self._parser.get_status_code()
         # llhttp also reads RTSP, ICE, HTTP/0.9 and HTTP/2.0, and skips empty lines before the status line.
         if not (self._raw.startswith(b"HTTP/1.") and status >= _LOWEST_STATUS):
-            raise Unanswered("The head of the origin server's response is not valid HTTP/1.1.")
+            raise Unanswered(_INVALID)
         if len(self._lines.fields) > MAX_FIELDS:
             raise Unanswered(f"The origin server's response has more than {MAX_FIELDS} field lines.")
         if status == _SWITCHING_PROTOCOLS:

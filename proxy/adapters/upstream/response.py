@@ -6,7 +6,7 @@ What lives here: the state of one response, without I/O; `connection` feeds it a
 from collections import deque
 
 from proxy.adapters.upstream.content import Decoder, decoder
-from proxy.adapters.upstream.head import Head, HeadReader
+from proxy.adapters.upstream.head import Head, HeadReader, read_at_once
 from proxy.core.fields import Fields
 from proxy.errors import Unanswered
 
@@ -33,7 +33,7 @@ class IncomingResponse:
         self.began = False
         self.buffered = 0
         self._method = method
-        self._reader = HeadReader()
+        self._reader: HeadReader | None = None
         self._decoder: Decoder | None = None
         self._pieces: deque[bytes] = deque()
         self._interim: deque[tuple[int, Fields]] = deque()
@@ -113,15 +113,20 @@ class IncomingResponse:
                 self.buffered += len(piece)
 
     def _read_head(self, data: bytes) -> bytes | None:
-        rest = self._reader.feed(data)
-        head = self._reader.head
+        at_once = read_at_once(data) if self._reader is None else None
+        if at_once is None:
+            self._reader = self._reader or HeadReader()
+            rest = self._reader.feed(data)
+            head = self._reader.head
+        else:
+            head, rest = at_once
         if head is None:
             return None
         if not head.interim:
             self._decoder = decoder(self._method, head)
             self.head = head
             return rest
-        self._reader = HeadReader()
+        self._reader = None
         if head.status != _CONTINUE:  # answers an Expect, which is between two neighbours (RFC 9110 §10.1.1)
             self._interim.append((head.status, head.fields.end_to_end()))
         return rest
