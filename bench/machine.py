@@ -28,7 +28,7 @@ class Machine:
 
 
 INSTALLED_BY: Final = {
-    "nginx": "apt-get install -y nginx-light",
+    "nginx": "apt-get install -y nginx",
     "wrk": "apt-get install -y wrk",
     "redis-server": "apt-get install -y redis-server",
     "taskset": "apt-get install -y util-linux",

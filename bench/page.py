@@ -35,22 +35,27 @@ def rendered(results: Mapping[str, Result]) -> str:
     if unknown := sorted(results.keys() - SECTIONS.keys()):
         raise KeyError(f"no section is called {', '.join(unknown)}; see SECTIONS")
     ordered = {name: results[name] for name in SECTIONS if name in results}
-    parts = [HEAD, *_goals(bar for result in ordered.values() for bar in result.bars)]
-    for name, title in SECTIONS.items():
-        parts += [f"## {title}\n", *(_section(ordered[name]) if name in ordered else ["Not measured yet.\n"])]
+    bars = [bar for result in ordered.values() for bar in result.bars]
+    parts = [HEAD, *(["## Goals\n", goals(bars)] if bars else [])]
+    parts += [section(name, ordered.get(name)) for name in SECTIONS]
     gaps = [f"- {gap}" for result in ordered.values() for gap in result.gaps]
     parts += ["## What is not measured\n", *(["\n".join(gaps) + "\n"] if gaps else ["Nothing is measured yet.\n"])]
     return "\n".join(parts)
 
 
-def _goals(bars: Iterable[Bar]) -> list[str]:
+def goals(bars: Iterable[Bar]) -> str:
+    """Return the table of what was to be reached and what was."""
     rows = [(bar.measure, bar.goal, bar.reached, "yes" if bar.kept else "**no**") for bar in bars]
-    return ["## Goals\n", _grid(("measure", "goal", "reached", "kept"), rows)] if rows else []
+    return _grid(("measure", "goal", "reached", "kept"), rows)
 
 
-def _section(result: Result) -> list[str]:
+def section(name: str, result: Result | None) -> str:
+    """Return a section. Raised when there is none of that name: `KeyError`."""
+    heading = f"## {SECTIONS[name]}\n"
+    if result is None:
+        return f"{heading}\nNot measured yet.\n"
     tables = [part for table in result.tables for part in _table(table)]
-    return [*(f"{paragraph}\n" for paragraph in result.about), *tables, _origin(result)]
+    return "\n".join([heading, *(f"{paragraph}\n" for paragraph in result.about), *tables, _origin(result)])
 
 
 def _table(table: Table) -> list[str]:
