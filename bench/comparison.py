@@ -30,6 +30,11 @@ def against(figures: Figures, measure: Measure, ours: str, peer: str) -> Spread:
     return ratios(rate(figures, measure, ours), rate(figures, measure, peer))
 
 
+def cheaper(figures: Figures, measure: Measure, ours: str, peer: str) -> str:
+    """Return how many answers we give for the CPU time of one of a peer's, the stores' apart."""
+    return ratios(*(_each(figures.samples[measure.title, name], "cpu") for name in (peer, ours))).told()
+
+
 def added(figures: Figures, measure: Measure, name: str, which: str) -> Spread:
     """Return what a contestant adds, in µs, to what the origin server itself takes on one connection."""
     ours, straight = (figures.delays[measure.title, who] for who in (name, STRAIGHT))
@@ -65,13 +70,15 @@ def lost(losses: Losses) -> str:
 def comparison(figures: Figures) -> Table:
     """Return our rates in parts of each peer's."""
     rows = [
-        (measure.title, ours, peer, against(figures, measure, ours, peer).told())
+        (measure.title, ours, peer, against(figures, measure, ours, peer).told(), cheaper(figures, measure, ours, peer))
         for measure in MEASURES
         for peer in _AGAINST
         for ours in measure.contestants
         if peer in measure.contestants and ours.startswith("ifmatch")
     ]
-    return Table("ifmatch in parts of its peers, round by round:", ("measure", "", "against", SPREAD), rows)
+    columns = ("measure", "", "against", f"rate, {SPREAD}", "answers for the same CPU time")
+    note = "What others do on the machine meanwhile disturbs rates, and the CPU time of an answer much less."
+    return Table("ifmatch in parts of its peers, round by round:", columns, rows, note)
 
 
 def rates(figures: Figures) -> Table:

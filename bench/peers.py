@@ -70,7 +70,7 @@ def asked(given: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--writers", type=int, default=1_000, help="how many make a storm")
     parser.add_argument("--short", action="store_true", help="a few minutes; the page is left as it is")
     if "--short" in given:
-        parser.set_defaults(rounds=3, seconds=1, times=500)
+        parser.set_defaults(rounds=3, seconds=1, times=500, writes=20)
     return parser.parse_args(given)
 
 

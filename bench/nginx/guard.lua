@@ -23,7 +23,8 @@ if method == "GET" or method == "HEAD" then
   local known = ngx.var.http_if_none_match
   if tag and known and named(known, tag) then
     ngx.header["Content-Length"] = nil
-    return ngx.exit(ngx.HTTP_NOT_MODIFIED)
+    ngx.status = ngx.HTTP_NOT_MODIFIED
+    return ngx.exit(ngx.HTTP_OK)
   end
   ngx.status = answer.status
   ngx.header["Content-Length"] = #answer.body
