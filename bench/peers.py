@@ -36,7 +36,8 @@ GAPS = (
 ABOUT = """\
 The origin server is an nginx that answers a GET of any of {keys} keys with 2 KiB of JSON without a tag, and a PUT with
 204. Requests are written beforehand and played by wrk on {connections} connections. {cores} The redis-server of those
-that have one belongs to the load. All have one worker.
+that have one belongs to the load. All have one worker. ifmatch writes its access log, to /dev/null; the others have
+none.
 
 In each of {rounds} rounds everybody has a turn of {seconds} s in each measure, one after the other, and is compared
 with the others of that round. Answers are sampled before and after each turn, and one that is not what it must be ends
