@@ -89,7 +89,9 @@ def rates(figures: Figures) -> Table:
         cells = (spread(_each(samples, "rate")).told(0), spread(_each(samples, "cpu")).told(1))
         rows.append((title, name, *cells, stores.told(1) if stores.most else ""))
     columns = ("measure", "", f"answers a second, {SPREAD}", f"CPU µs an answer, {SPREAD}", "its store's")
-    return Table("The same in full:", columns, rows)
+    wrong = "; ".join(figures.repeated)
+    note = f"Turns were played again because of wrong answers: {wrong}." if wrong else ""
+    return Table("The same in full:", columns, rows, note)
 
 
 def delays(figures: Figures) -> Table:

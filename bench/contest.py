@@ -3,8 +3,10 @@
 What lives here: the measures and playing them. What the figures come to is for `bench.comparison`.
 """
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from bench import entrants, proc
@@ -17,6 +19,9 @@ CONNECTIONS: Final = 32
 KEYS: Final = 512
 SAMPLED: Final = 32
 """How many answers are looked at before and after each turn."""
+TRIES: Final = 3
+SETTLING: Final = 2.0
+"""Seconds before a turn is played again: whoever could not reach its store tries that meanwhile."""
 WARMED: Final = 1
 """Seconds of a first turn that does not count: what compiles as it goes, and what is allocated once, is done then."""
 
@@ -61,12 +66,16 @@ class Delay:
 
 @dataclass
 class Figures:
-    """All that was measured, by measure and contestant, a figure a round; memory (bytes) by contestant."""
+    """All that was measured, by measure and contestant, a figure a round; memory (bytes) by contestant.
+
+    `repeated` says what was wrong with turns that were played again.
+    """
 
     samples: dict[tuple[str, str], list[Sample]] = field(default_factory=dict)
     delays: dict[tuple[str, str], list[Delay]] = field(default_factory=dict)
     idle: dict[str, int] = field(default_factory=dict)
     after: dict[str, int] = field(default_factory=dict)
+    repeated: list[str] = field(default_factory=list)
 
 
 def _read(url: str, known: Known) -> bytes:
@@ -126,6 +135,20 @@ def turn(standing: Standing, requests: Sequence[bytes], status: int, seconds: in
     return Sample(done.rate, own, stores)
 
 
+def settled(play_once: Callable[[], Sample], repeated: list[str]) -> Sample:
+    """Return what a turn came to; one with wrong answers is noted and played again, and the third ends it all.
+
+    A machine on which others are busy may keep a store from answering for a while. Raised then: `WrongAnswer`.
+    """
+    for _ in range(TRIES - 1):
+        try:
+            return play_once()
+        except WrongAnswer as wrong:
+            repeated.append(str(wrong))
+            time.sleep(SETTLING)
+    return play_once()
+
+
 def spent(standing: Standing) -> tuple[float, float]:
     """Return the CPU time, in seconds, of a contestant and of its store."""
     return proc.used(standing.pid).cpu, 0.0 if standing.store is None else proc.used(standing.store).cpu
@@ -149,12 +172,14 @@ def compete(
     requests = prepared(standings, MEASURES)
     for measure in MEASURES:
         for name in measure.contestants:
-            turn(standings[name], requests[measure.title, name], measure.status, WARMED)
+            played_by = partial(turn, standings[name], requests[measure.title, name], measure.status)
+            settled(partial(played_by, WARMED), figures.repeated)
     for number in range(rounds):
         tell(f"round {number + 1} of {rounds}")
         for measure in MEASURES:
             for name in measure.contestants:
-                sample = turn(standings[name], requests[measure.title, name], measure.status, seconds)
+                played_by = partial(turn, standings[name], requests[measure.title, name], measure.status)
+                sample = settled(partial(played_by, seconds), figures.repeated)
                 figures.samples.setdefault((measure.title, name), []).append(sample)
                 tell(f"{measure.title:24} {name:36} {sample.rate:10,.0f}/s {sample.cpu:8.1f} µs")
         for measure in DELAYED:

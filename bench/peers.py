@@ -40,8 +40,8 @@ that have one belongs to the load. All have one worker. ifmatch writes its acces
 none.
 
 In each of {rounds} rounds everybody has a turn of {seconds} s in each measure, one after the other, and is compared
-with the others of that round. Answers are sampled before and after each turn, and one that is not what it must be ends
-the measurement.
+with the others of that round. Answers are sampled before and after each turn. A turn in which one is not what it must be
+is played again, which is told below the figures, and after three such turns there are no figures.
 
 nginx + Lua and Fastify mint tags from content, and compare before a write with what the origin server shows then;
 `bench/nginx/guard.lua` and `bench/fastify/guard.cjs` are all of it. Neither answers a write with a tag, so ifmatch is

@@ -69,6 +69,14 @@ def test_all_figures() -> None:
     assert len(rows) == sum(len(measure.contestants) for measure in MEASURES)
 
 
+def test_turns_that_were_repeated() -> None:
+    """They stand below the figures, with the reason."""
+    again = figures()
+    assert comparison.rates(again).note == ""
+    again.repeated = ["7 refused"]
+    assert comparison.rates(again).note == "Turns were played again because of wrong answers: 7 refused."
+
+
 def test_what_is_added() -> None:
     """Against the origin server itself in the same round."""
     table = comparison.delays(figures())

@@ -3,7 +3,7 @@
 import pytest
 
 from bench import contest
-from bench.contest import MEASURES, READ, REVISIT, WRITE, Known, delay, learn, prepared
+from bench.contest import MEASURES, READ, REVISIT, WRITE, Known, Sample, delay, learn, prepared, settled
 from bench.cores import Cores
 from bench.entrants import MEMORY, OURS, UNGUARDED, entrants
 from bench.line import WrongAnswer, played
@@ -62,6 +62,33 @@ def test_what_is_prepared(monkeypatch: pytest.MonkeyPatch) -> None:
     assert made.keys() == {("some", contest.STRAIGHT), ("some", MEMORY)}
     assert [b"If-Match" in each for each in made["some", MEMORY]] == [True, True]
     assert [b"If-Match" in each for each in made["some", contest.STRAIGHT]] == [False, False]
+
+
+@pytest.mark.parametrize("wrong", [0, 1, 2])
+def test_a_turn_with_wrong_answers(monkeypatch: pytest.MonkeyPatch, wrong: int) -> None:
+    """It is noted and played again; what counts is the one without."""
+    monkeypatch.setattr(contest, "SETTLING", 0)
+    outcomes = iter([False] * wrong + [True])
+    repeated: list[str] = []
+
+    def play_once() -> Sample:
+        if not next(outcomes):
+            raise WrongAnswer("503")
+        return Sample(1, 2, 3)
+
+    assert settled(play_once, repeated) == Sample(1, 2, 3)
+    assert repeated == ["503"] * wrong
+
+
+def test_too_many_turns_with_wrong_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever answers wrongly each time has no figure."""
+    monkeypatch.setattr(contest, "SETTLING", 0)
+
+    def play_once() -> Sample:
+        raise WrongAnswer("503")
+
+    with pytest.raises(WrongAnswer, match="503"):
+        settled(play_once, [])
 
 
 def test_delays() -> None:
