@@ -40,8 +40,8 @@ that have one belongs to the load. All have one worker. ifmatch writes its acces
 none.
 
 In each of {rounds} rounds everybody has a turn of {seconds} s in each measure, one after the other, and is compared
-with the others of that round. Answers are sampled before and after each turn. A turn in which one is not what it must be
-is played again, which is told below the figures, and after three such turns there are no figures.
+with the others of that round. Answers are sampled before and after each turn. A turn in which one is not what it must
+be is played again, which is told below the figures; after three such turns there are no figures.
 
 nginx + Lua and Fastify mint tags from content, and compare before a write with what the origin server shows then;
 `bench/nginx/guard.lua` and `bench/fastify/guard.cjs` are all of it. Neither answers a write with a tag, so ifmatch is
@@ -67,7 +67,7 @@ def asked(given: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5, help="how often each is played")
     parser.add_argument("--seconds", type=int, default=4, help="how long a turn takes")
     parser.add_argument("--times", type=int, default=2_000, help="requests on one connection, each")
-    parser.add_argument("--writes", type=int, default=50, help="writes of each of the contending writers")
+    parser.add_argument("--writes", type=int, default=150, help="writes of each of the contending writers")
     parser.add_argument("--writers", type=int, default=1_000, help="how many make a storm")
     parser.add_argument("--short", action="store_true", help="a few minutes; the page is left as it is")
     if "--short" in given:
