@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-origins check format cover seeds soak bench-handoff bench-injection lock image-check clean
+.PHONY: help demo test test-origins check format cover seeds soak bench bench-handoff bench-injection lock image-check clean
 
 BIN := .venv/bin
 RECIPE := .ci/venv .ci/python pyproject.toml requirements/build.txt
@@ -22,8 +22,14 @@ $(DEV): $(RECIPE) requirements/dev.txt
 
 # Origins that npm has.
 ORIGINS := build/origins/.installed
-$(ORIGINS): .ci/origins tests/origins/package.json tests/origins/package-lock.json
-	@.ci/origins
+$(ORIGINS): .ci/npm tests/origins/package.json tests/origins/package-lock.json
+	@.ci/npm tests/origins build/origins
+	@touch $@
+
+# What ifmatch is measured beside: nginx with Lua, Fastify, and what plays requests.
+PEERS := build/bench/.installed
+$(PEERS): .ci/npm .ci/peers bench/fastify/package.json bench/fastify/package-lock.json
+	@.ci/peers
 	@touch $@
 
 help: ## List the targets
@@ -61,6 +67,9 @@ SEEDS ?= 3
 WRITES ?= 5000
 soak: $(DEV) ## Play the fault matrix at length and write docs/proof.md (SEEDS=3 WRITES=5000 ARGS="--rows F4")
 	$(BIN)/python -m tests.faults.proof --seeds $(SEEDS) --writes $(WRITES) $(ARGS)
+
+bench: $(DEV) $(PEERS) ## Measure ifmatch beside nginx + Lua and Fastify, and write docs/performance.md (ARGS="--short")
+	$(BIN)/python -m bench.peers $(ARGS)
 
 bench-handoff: $(DEV) ## Measure how long a lock takes from one replica to the next
 	$(BIN)/python -m bench.handoff $(ARGS)

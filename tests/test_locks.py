@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "requirements"
 LOCKS = ["build.txt", "dev.txt", "run.txt"]
-ORIGINS = ROOT / "tests/origins"
+NPM = ["tests/origins", "bench/fastify"]
 
 Pin = tuple[str, str]
 """Version and marker."""
@@ -74,11 +74,12 @@ def test_the_oldest_python_is_served() -> None:
     assert any("3.11.3" in marker for _, marker in pins("run.txt")["async-timeout"])
 
 
-def test_what_npm_installs_is_locked() -> None:
+@pytest.mark.parametrize("folder", NPM)
+def test_what_npm_installs_is_locked(folder: str) -> None:
     """Every package of npm's stands there in one version, by hash and without a host; what is asked for is there."""
-    text = (ORIGINS / "package-lock.json").read_text()
+    text = (ROOT / folder / "package-lock.json").read_text()
     packages = json.loads(text)["packages"]
-    asked = json.loads((ORIGINS / "package.json").read_text())["dependencies"]
+    asked = json.loads((ROOT / folder / "package.json").read_text())["dependencies"]
     assert packages.pop("")["dependencies"] == asked
     assert {f"node_modules/{name}" for name in asked} <= packages.keys()
     for package in packages.values():
