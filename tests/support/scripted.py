@@ -15,7 +15,7 @@ from proxy.core.target import parse
 from proxy.core.template import Template
 from proxy.errors import Failure
 from proxy.gateway import Answer, Gateway
-from proxy.ports import Budget, Content, InterimListener, LastCheck, Purpose
+from proxy.ports import Budget, Content, InterimListener, LastCheck, Purpose, Taker
 from tests.support.memories import WatchedLock
 from tests.support.world import SilentJournal, Text
 
@@ -40,6 +40,11 @@ class Canned:
         if self.breaks is not None:
             raise self.breaks
         return self.content if len(self.content) <= limit else None
+
+    async def skim(self, taker: Taker) -> None:
+        if self.breaks is not None:
+            raise self.breaks
+        await taker(self.content)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         yield self.content
