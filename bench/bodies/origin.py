@@ -38,7 +38,7 @@ def listing(items: int) -> bytes:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Serve until the standard input ends."""
-    parser = argparse.ArgumentParser(prog="python -m bench.large.origin", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.bodies.origin", description=__doc__)
     parser.parse_args(arguments)
     listening = socket.create_server(("127.0.0.1", 0), backlog=128)
     print(f"listening on http://127.0.0.1:{listening.getsockname()[1]}", flush=True)

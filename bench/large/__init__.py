@@ -1,1 +1,0 @@
-"""Large content: how fast it goes through, what memory it takes, and whom it delays. See `bench.large.__main__`."""
