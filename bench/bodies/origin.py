@@ -97,7 +97,7 @@ def _drop(connection: socket.socket, head: bytes, content: bytes, room: bytearra
 def _show(connection: socket.socket, target: str) -> None:
     kind, _, number = target[1:].partition("/")
     size = int(number or 0)
-    if kind in {"bytes", "file"}:
+    if kind in {"bytes", "file", "state"}:
         connection.sendall(_head("application/octet-stream", size))
         for _ in range(size // len(PART)):
             connection.sendall(PART)

@@ -6,6 +6,7 @@ which work it gets.
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from socket import socketpair
@@ -29,9 +30,10 @@ class Unstaffed(Exception):
 
 
 class Bench:
-    """At most one process. `close` may be called from another thread than `do`, and ends it."""
+    """At most one process, started by `command`. `close` may be called from another thread than `do`, and ends it."""
 
-    def __init__(self) -> None:
+    def __init__(self, command: Sequence[str]) -> None:
+        self._command = command
         self._lock = Lock()
         self._closed = False
         self._process: subprocess.Popen[bytes] | None = None
@@ -57,6 +59,12 @@ class Bench:
             return result
         raise Failure("The content of the origin server's answer, or of the request, could not be worked on.")
 
+    @property
+    def pid(self) -> int | None:
+        """The id of the process, None where there is none."""
+        process = self._process
+        return None if process is None else process.pid
+
     def close(self) -> None:
         """End the process, and start no other."""
         with self._lock:
@@ -71,7 +79,7 @@ class Bench:
             try:
                 with theirs:
                     self._process = subprocess.Popen(  # noqa: S603 - this interpreter and a room of this package
-                        command(),
+                        self._command,
                         stdin=theirs.fileno(),
                         stdout=subprocess.DEVNULL,  # ours is the access log
                         start_new_session=True,  # Ctrl-C is ours to heed

@@ -32,14 +32,17 @@ def main() -> int:
     try:
         line.ready()
         while True:
-            _serve(line)
+            serve(line)
             gc.collect()
     except (EOFError, OSError):
         return 0
 
 
-def _serve(line: Line) -> None:
-    """Do one piece of work. What it raises is raised where it was asked for."""
+def serve(line: Line) -> None:
+    """Do one piece of work. What it raises is raised where it was asked for.
+
+    Raised when the bench is gone: EOFError, OSError.
+    """
     asked, content = line.receive()
     result, fault = None, None
     try:

@@ -7,11 +7,11 @@ there are requests.
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
-from proxy.adapters.workshop.bench import Bench, Unstaffed
+from proxy.adapters.workshop.bench import Bench, Unstaffed, command
 from proxy.core.effort import Effort
 
 T = TypeVar("T")
@@ -24,9 +24,13 @@ HASHING: Final = 2
 
 
 class Shop:
-    """Fulfils `ports.Workshop`, in one event loop. `aclose` ends every thread and process."""
+    """Fulfils `ports.Workshop`, in one event loop. `aclose` ends every thread and process.
 
-    def __init__(self, benches: int = BENCHES) -> None:
+    `hand` is the command of a process; None: our own.
+    """
+
+    def __init__(self, benches: int = BENCHES, hand: Sequence[str] | None = None) -> None:
+        self._hand = command() if hand is None else hand
         self._benches: list[Bench] = []
         self._own = threading.local()
         self._hashing = ThreadPoolExecutor(HASHING, "hashing")
@@ -38,6 +42,11 @@ class Shop:
         if effort is Effort.INTERPRETED:
             return await loop.run_in_executor(self._reading, self._at_bench, work, content)
         return await loop.run_in_executor(self._hashing, work, content)
+
+    @property
+    def pids(self) -> list[int]:
+        """The processes that there are now."""
+        return [pid for bench in tuple(self._benches) if (pid := bench.pid) is not None]
 
     async def aclose(self) -> None:
         """End. Work that was not begun never is; what is under way in a process is given up."""
@@ -55,7 +64,7 @@ class Shop:
         """Do work at the bench of this thread; here, where there can be none."""
         bench: Bench | None = getattr(self._own, "bench", None)
         if bench is None:
-            bench = self._own.bench = Bench()
+            bench = self._own.bench = Bench(self._hand)
             self._benches.append(bench)
         try:
             done: T = bench.do(work, content)
