@@ -26,6 +26,7 @@ from proxy.core.verdict import Perform, PreconditionFailed, Reason
 from proxy.errors import LeaseLost, OutcomeUnknown
 from proxy.gateway import Answer, Gateway
 from proxy.gateway.exchange import Selection, Write
+from proxy.gateway.skimming import Needs
 from proxy.ports import Journal, Lease, Remembered, Step
 from tests.support.memories import ForgedState, HoardingState
 from tests.support.stepping import Stage, explore
@@ -63,7 +64,14 @@ class WithoutSelect(Gateway):
     """Holds the lock, but compares with the state that it saw before."""
 
     async def select(
-        self, request: Request, match: Match, journal: Journal, *, under: Lease | None = None, step: Step = Step.SELECT
+        self,
+        request: Request,
+        match: Match,
+        journal: Journal,
+        *,
+        under: Lease | None = None,
+        step: Step = Step.SELECT,
+        needs: Needs = Needs.CONTENT,
     ) -> Selection:
         seen = Response(200, TYPE, START)
         validator = self._minter.mint(match.tag_key, seen, match.route.rules)

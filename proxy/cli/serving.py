@@ -12,6 +12,7 @@ from socket import socket
 
 from proxy.access_log import AccessLog
 from proxy.adapters.upstream import HttpUpstream
+from proxy.adapters.workshop.shop import Shop
 from proxy.admin import Admin
 from proxy.cli.foreground import naming
 from proxy.cli.keeping import keeping
@@ -59,9 +60,11 @@ async def serving(
     ready = _Readiness()
     async with AsyncExitStack() as ending:
         kept = await ending.enter_async_context(keeping(settings, counts, say))
+        shop = Shop()
+        ending.push_async_callback(shop.aclose)
         upstream = HttpUpstream(settings.upstream)
         ending.push_async_callback(upstream.aclose)
-        gateway = Gateway(settings.routes, upstream, kept.lock, kept.state, minter)
+        gateway = Gateway(settings.routes, upstream, kept.lock, kept.state, minter, shop)
         server = Server(gateway, trusted=_trusted(settings), witnesses=(access_log.write, counts.request))
         admin = Admin(ready, counts.exposition)
         ending.push_async_callback(admin.close)

@@ -32,7 +32,11 @@ class AsSent:
         """Tell whether equal forms mean equal bytes, so that byte ranges may be served (RFC 9110 §8.8.1)."""
         return True
 
-    def form(self, content: bytes, media_type: str, document: Json = None) -> bytes:  # noqa: ARG002 - one signature for all rules
+    def lead(self, media_type: str) -> bytes | None:  # noqa: ARG002 - one signature for all rules
+        """Return what stands before content in its form, where the rest is the content as sent; None elsewhere."""
+        return b""
+
+    def form(self, content: bytes, media_type: str, document: Json = None) -> bytes:  # noqa: ARG002 - likewise
         """Return the content itself."""
         return content
 
@@ -64,6 +68,10 @@ class CanonicalJson:
         """Tell whether equal forms mean equal bytes: they do not."""
         return False
 
+    def lead(self, media_type: str) -> bytes | None:
+        """Return what stands before content in its form, where the rest is the content as sent; None elsewhere."""
+        return None if json_text.is_json(media_type) else _RAW
+
     def form(self, content: bytes, media_type: str, document: Json = None) -> bytes:
         """Return the canonical JSON where `media_type` is JSON and the content is sound, else the content as sent.
 
@@ -82,3 +90,8 @@ class CanonicalJson:
 
 
 Canonical = AsSent | CanonicalJson
+
+
+def alike(rules: Canonical, media_type: str, one: bytes, other: bytes) -> bool:
+    """Tell whether two contents of one media type are one state."""
+    return rules.form(one, media_type) == rules.form(other, media_type)

@@ -6,14 +6,16 @@ all; the caller has checked that it is complete and 200.
 """
 
 from base64 import b64decode, urlsafe_b64encode
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from hashlib import blake2b
 from typing import Final
 
-from proxy.core import coding, http_date, media_type, variant
+from proxy.core import http_date, state, variant
 from proxy.core.entity_tag import EntityTag
+from proxy.core.fields import Fields
 from proxy.core.json_pointer import Json
 from proxy.core.message import Response
 from proxy.core.tag_rules import TagRules, kept_tag
@@ -60,6 +62,14 @@ class Validator:
     minted: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A validator in the making. `update` takes the content, in pieces of any size; `end` is called once, after all."""
+
+    update: Callable[[bytes], object]
+    end: Callable[[], Validator]
+
+
 class Minter:
     """Mints tags with one secret. Replicas that share it mint the same tag for the same content.
 
@@ -74,9 +84,16 @@ class Minter:
     def __init__(self, secret: str) -> None:
         # A key of BLAKE2b holds at most 64 bytes; hashing first lets a secret have any length.
         spelled = (secret or PUBLIC_SECRET).encode("utf-8", "surrogatepass")
-        self._key = blake2b(spelled, digest_size=_KEY_SIZE, person=_PERSON_KEY).digest()
+        self._begin(blake2b(spelled, digest_size=_KEY_SIZE, person=_PERSON_KEY).digest())
+
+    def _begin(self, key: bytes) -> None:
+        self._key = key
         self._digesting = blake2b(digest_size=_DIGEST_SIZE, key=self._key, person=_PERSON_TAG)
         self._marking = blake2b(digest_size=_MARK_SIZE, key=self._key, person=_PERSON_MARK)
+
+    def __reduce__(self) -> tuple[Callable[[bytes], "Minter"], tuple[bytes]]:
+        """Let another process of ours mint the same tags: a digest that was begun cannot be sent there, its key can."""
+        return _of_key, (self._key,)
 
     def mint(
         self, key: str, response: Response, rules: TagRules, writes: int | None = None, *, document: Json = None
@@ -86,18 +103,32 @@ class Minter:
         `writes` is the number of its last write, where `rules.aba` counts them. `document` is its content as
         `json_text.parse` has it, where that was done before.
         """
-        modified = _modified(response)
+        modified = _modified(response.fields)
         kept = kept_tag(response.fields, rules)
         if kept is not None:
             return Validator(kept, modified, minted=False)
-        digest = self._digest(_state(key, response, rules, writes, document))
-        chosen = variant.of(response.fields)
-        return Validator(self._tag(digest, key, "" if chosen is None else str(chosen)), modified, minted=True)
+        return self._minted(self._digest(state.parts(key, response, rules, writes, document)), key, response.fields)
+
+    def begin(self, key: str, head: Response, length: int, rules: TagRules, writes: int | None = None) -> Begun | None:
+        """Begin to do as `mint` does with a head and the `length` bytes of content that are to come, to keep none.
+
+        None where a tag can be made only of all the content at once.
+        """
+        if kept_tag(head.fields, rules) is not None or state.told(head.fields, rules):
+            return Begun(len, partial(self.mint, key, head, rules, writes))
+        around = state.around(key, head, rules, writes)
+        if around is None:
+            return None
+        digest = self._digesting.copy()
+        _feed(digest, around.before)
+        digest.update((len(around.lead) + length).to_bytes(8, "big"))
+        digest.update(around.lead)
+        return Begun(digest.update, partial(self._ended, digest, around.after, key, head.fields))
 
     def view(self, whole: Validator, response: Response, rules: TagRules) -> Validator:
         """Return the validator of a view of a resource: its tag begins as that of the whole, whose state it names."""
-        modified = _modified(response)
-        digest = self._digest(_state(_VIEW, response, rules, None))
+        modified = _modified(response.fields)
+        digest = self._digest(state.parts(_VIEW, response, rules, None))
         shown = urlsafe_b64encode(digest + self._view_mark(digest, whole.tag)).decode().rstrip("=")
         return Validator(EntityTag(f"{whole.tag.opaque}{_VIEW}{shown}", whole.tag.weak), modified, minted=True)
 
@@ -136,6 +167,14 @@ class Minter:
         """Return a key for something else that replicas must share: 32 bytes that tell nothing of the secret."""
         return blake2b(purpose, digest_size=32, key=self._key, person=b"ifmatch derived").digest()
 
+    def _ended(self, digest: blake2b, after: Iterable[bytes], key: str, fields: Fields) -> Validator:
+        _feed(digest, after)
+        return self._minted(digest.digest(), key, fields)
+
+    def _minted(self, digest: bytes, key: str, fields: Fields) -> Validator:
+        modified, chosen = _modified(fields), variant.of(fields)
+        return Validator(self._tag(digest, key, "" if chosen is None else str(chosen)), modified, minted=True)
+
     def _tag(self, digest: bytes, key: str, named: str) -> EntityTag:
         marked = digest + named.encode()
         spelled = urlsafe_b64encode(digest + self._mark(marked, b"") + self._mark(marked, key.encode())).decode()
@@ -151,10 +190,20 @@ class Minter:
 
     def _digest(self, parts: Iterable[bytes]) -> bytes:
         digest = self._digesting.copy()
-        for part in parts:
-            digest.update(len(part).to_bytes(8, "big"))  # without lengths, "ab" + "c" would equal "a" + "bc"
-            digest.update(part)
+        _feed(digest, parts)
         return digest.digest()
+
+
+def _of_key(key: bytes) -> Minter:
+    minter = Minter.__new__(Minter)
+    minter._begin(key)  # noqa: SLF001 - the other half of the constructor
+    return minter
+
+
+def _feed(digest: blake2b, parts: Iterable[bytes]) -> None:
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "big"))  # without lengths, "ab" + "c" would equal "a" + "bc"
+        digest.update(part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,29 +236,6 @@ def _decoded(spelled: str) -> bytes | None:
         return None
 
 
-def _modified(response: Response) -> int | None:
+def _modified(fields: Fields) -> int | None:
     """Return the time of Last-Modified, None where it is absent or invalid."""
-    return http_date.parse(response.fields.get("last-modified") or "") if "last-modified" in response.fields else None
-
-
-def _state(key: str, response: Response, rules: TagRules, writes: int | None, document: Json = None) -> Iterable[bytes]:
-    """Return all that a tag stands for."""
-    described = _described(response)
-    inside = coding.decoded(response.content, response.fields)
-    plain = response if inside is None else replace(response, content=inside)
-    # What is still coded is not the media type's own bytes (§8.4), so no rule of the media type applies to it.
-    kind = "" if inside is None and described[-1] else response.fields.get("content-type") or ""
-    version = None if rules.version is None else rules.version.of(plain, kind)
-    form = rules.canonical.form(plain.content, kind, document) if version is None else version
-    by_version = () if rules.version is None else (rules.version.fingerprint, b"" if version is None else b"found")
-    counted = () if writes is None else (str(writes).encode(),)
-    return (rules.canonical.fingerprint, key.encode(), form, *by_version, *described, *counted)
-
-
-def _described(response: Response) -> tuple[bytes, bytes, bytes]:
-    """Return what tells representations with the same content apart: media type, language and coding."""
-    return (
-        media_type.normalised(response.fields.get("content-type") or "").encode(),
-        ",".join(response.fields.elements("content-language")).encode(),
-        coding.codings(response.fields).encode(),  # other codings need other strong tags: RFC 9110 §8.8.3.3
-    )
+    return http_date.parse(fields.get("last-modified") or "") if "last-modified" in fields.by_name else None

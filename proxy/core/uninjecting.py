@@ -8,7 +8,6 @@ or remove the member at the top are dropped; one that tests it stays, since its 
 which has no such member, refuses the patch.
 """
 
-from dataclasses import replace
 from typing import Final
 
 from proxy.core import injection, json_pointer, json_text
@@ -16,7 +15,7 @@ from proxy.core.fields import Fields
 from proxy.core.injection import DIGEST_FIELDS, Injection
 from proxy.core.json_pointer import Json
 from proxy.core.matching import Match
-from proxy.core.message import Request, Response
+from proxy.core.message import Request
 from proxy.core.route import Guard
 
 _JSON_PATCH: Final = "application/json-patch+json"
@@ -61,14 +60,6 @@ def without_tags(fields: Fields, rules: Injection, content: bytes) -> bytes | No
 def _may_name(content: bytes, member: str) -> bool:
     """Tell whether JSON may speak of such a member, without reading it: a name is spelled as it is or with escapes."""
     return b"\\" in content or any(name.encode() in content for name in (member, json_pointer.spelled([member])))
-
-
-def stored(shown: Response, rules: Injection | None) -> Response:
-    """Return a representation as the origin server has it, so that it can be compared with what would be written."""
-    if rules is None or not injection.readable(shown.fields):
-        return shown
-    kept = without_tags(shown.fields, rules, shown.content)
-    return shown if kept is None else replace(shown, content=kept)
 
 
 def changed(request: Request) -> Request:

@@ -6,7 +6,7 @@ here: what is done about the state; `proxy.gateway.reading` and `proxy.gateway.w
 
 from dataclasses import replace
 
-from proxy.core import cors, entity_tag, injecting, preconditions, presenting, selecting
+from proxy.core import cors, entity_tag, preconditions, presenting, selecting
 from proxy.core import variant as variants
 from proxy.core.entity_tag import EntityTag
 from proxy.core.fields import Fields
@@ -14,24 +14,26 @@ from proxy.core.matching import Match, Routes
 from proxy.core.message import Request, Response
 from proxy.core.minting import Minter, Provenance, Validator
 from proxy.core.preconditions import Preconditions
-from proxy.core.representation import Opaque, Representation, Selected, classify, comparable
+from proxy.core.representation import Opaque, Representation
 from proxy.core.route import Query
 from proxy.core.tag_rules import Aba
 from proxy.core.target import Target
 from proxy.core.variant import Variant
 from proxy.core.verdict import Indeterminate, PreconditionFailed, Reason, Verdict
+from proxy.gateway.crafting import Craft
 from proxy.gateway.exchange import Selection
+from proxy.gateway.skimming import Needs, Shown
 from proxy.ports import (
     Budget,
     Journal,
     Lease,
     Purpose,
     Remembered,
-    Reply,
     ResourceLock,
     StateStore,
     Step,
     Upstream,
+    Workshop,
 )
 
 NOT_ACCEPTABLE = 406
@@ -41,16 +43,26 @@ TAGGED = ("if-match", "if-none-match", "if-range")
 
 
 class Asking:
-    """Select, mint, remember, recall. Raised by every coroutine: `errors.Failure`."""
+    """Select, mint, remember, recall. Raised by every coroutine: `errors.Failure`.
 
-    def __init__(
-        self, routes: Routes, upstream: Upstream, lock: ResourceLock, state: StateStore, minter: Minter
+    Without a workshop all work on content is done at once.
+    """
+
+    def __init__(  # noqa: PLR0913, PLR0917 - each port is another part of the world
+        self,
+        routes: Routes,
+        upstream: Upstream,
+        lock: ResourceLock,
+        state: StateStore,
+        minter: Minter,
+        workshop: Workshop | None = None,
     ) -> None:
         self._routes = routes
         self._upstream = upstream
         self._lock = lock
         self._state = state
         self._minter = minter
+        self._craft = Craft(minter, workshop)
 
     def conditions(self, request: Request, match: Match) -> Preconditions:
         """Read the preconditions as the route takes them. Raised when malformed: `errors.MalformedPrecondition`.
@@ -67,14 +79,21 @@ class Asking:
         """Return the fields of preconditions that name a tag of ours, in any spelling; it is nothing elsewhere (I6)."""
         return frozenset(name for name in TAGGED if any(map(self._minter.is_ours, _listed(request.fields, name))))
 
-    async def select_compared(
-        self, asks: Request, match: Match, conditions: Preconditions, journal: Journal, *, under: Lease | None = None
+    async def select_compared(  # noqa: PLR0913 - whose it is, what for, and under which lease
+        self,
+        asks: Request,
+        match: Match,
+        conditions: Preconditions,
+        journal: Journal,
+        *,
+        under: Lease | None = None,
+        needs: Needs = Needs.TAG,
     ) -> Selection:
         """Select what a write is compared with: what its own fields select, or else the variant that its tag names.
 
         Its own come first: what they select may depend on more of them than a tag can name.
         """
-        selection = await self.select(asks, match, journal, under=under)
+        selection = await self.select(asks, match, journal, under=under, needs=needs)
         if _names(conditions, selection.validator):
             return selection
         head, shows = selection.selected.response, isinstance(selection.selected, Representation)
@@ -82,7 +101,7 @@ class Asking:
         if other is None or not (shows or head.status == NOT_ACCEPTABLE):
             return selection
         await selection.aclose()
-        return await self.select(selecting.of_variant(asks, other), match, journal, under=under)
+        return await self.select(selecting.of_variant(asks, other), match, journal, under=under, needs=needs)
 
     def other_variant(self, match: Match, conditions: Preconditions, shown: Variant | None) -> Variant | None:
         """Return the variant that the first such tag in If-Match names, where it is another than the one `shown`."""
@@ -97,8 +116,15 @@ class Asking:
             return True
         return self.other_variant(match, conditions, self._minter.variant(match.tag_key, current.tag)) is None
 
-    async def select(
-        self, request: Request, match: Match, journal: Journal, *, under: Lease | None = None, step: Step = Step.SELECT
+    async def select(  # noqa: PLR0913 - whose it is, what for, and under which lease
+        self,
+        request: Request,
+        match: Match,
+        journal: Journal,
+        *,
+        under: Lease | None = None,
+        step: Step = Step.SELECT,
+        needs: Needs = Needs.CONTENT,
     ) -> Selection:
         """Ask the origin server for the current state and mint its validator.
 
@@ -106,42 +132,24 @@ class Asking:
         along: an origin server that keeps the highest it has seen then refuses the late write of a holder before.
         """
         revalidate = under is not None or match.route.trust > 0
-        asked = _asked(request, match, match.state_target, revalidate=revalidate)
+        asked = asked_of_origin(request, match, match.state_target, revalidate=revalidate)
         sent = asked if under is None else selecting.fenced(asked, match.route.fence, under.fence)
         with journal.step(step):
             writes = await self._state.writes(match.lock_key) if match.reading.rules.aba is Aba.DETECT else None
             began = self._state.now()
-            selected, rest = await self._ask(sent, match, journal, step)
-        validator = None
-        if isinstance(selected, Representation):
-            injected = injecting.injected(request, match, selected.response, self._routes, self._minter)
-            by = match.reading.rules
-            validator = self._minter.mint(match.tag_key, injected.basis, by, writes, document=injected.document)
-            selected = Representation(injected.shown(validator))
-        return Selection(selected, validator, rest, request, speaks_for(match, asked), began, revalidate)
-
-    async def view(self, request: Request, match: Match, journal: Journal) -> Selection:
-        """Select a resource, and then the view of it that the target shows.
-
-        In this order, and past every cache: a view that is older than the state its tag names would let its reader
-        overwrite what it never saw; one that is newer has a tag that is current no more.
-        """
-        whole = await self.select(request, match, journal)
-        await whole.aclose()
-        asked = _asked(request, match, match.target, revalidate=True)
-        with journal.step(Step.SELECT):
-            selected, rest = await self._ask(asked, match, journal, Step.SELECT)
-        validator = None
-        if whole.validator is not None and isinstance(selected, Representation):
-            injected = injecting.injected(request, match, selected.response, self._routes, self._minter)
-            validator = self._minter.view(whole.validator, injected.basis, match.reading.rules)
-            selected = Representation(injected.shown(validator))
-        return replace(whole, selected=selected, validator=validator, rest=rest, selector=speaks_for(match, asked))
+            shown = await self.ask(sent, match, journal, step, needs, writes)
+        selected, validator = shown.selected, shown.validator
+        if isinstance(selected, Representation) and validator is None:
+            received, routes = selected.response, self._routes
+            validator, tagged = await self._craft.tagged(request, match, received, routes, writes=writes)
+            selected = Representation(tagged)
+        selector = speaks_for(match, asked)
+        return Selection(selected, validator, shown.rest, request, selector, began, revalidate, shown.digest)
 
     async def recall(self, request: Request, match: Match, journal: Journal) -> Remembered | None:
         """Return what is remembered for a request like this, of what the origin server itself showed."""
         target = match.target if request.safe and match.is_view else match.state_target
-        asked = _asked(request, match, target, revalidate=True)
+        asked = asked_of_origin(request, match, target, revalidate=True)
         with journal.step(Step.RECALL):
             known = await self._state.recall(match.lock_key, speaks_for(match, asked))
         journal.heard(cors.NOTHING if known is None else cors.said(known.fields))
@@ -174,8 +182,16 @@ class Asking:
             verdict, reason=Reason.ANOTHER_RESOURCE if Provenance.ELSEWHERE in found else Reason.NEVER_MINTED
         )
 
-    async def _ask(self, sent: Request, match: Match, journal: Journal, step: Step) -> tuple[Selected, Reply | None]:
-        """Send a selection and read the content where its head promises a representation."""
+    async def ask(  # noqa: PLR0913, PLR0917 - what is asked, and what it is for
+        self,
+        sent: Request,
+        match: Match,
+        journal: Journal,
+        step: Step,
+        needs: Needs = Needs.CONTENT,
+        writes: int | None = None,
+    ) -> Shown:
+        """Send a selection and see what it shows."""
         timeouts = match.route.timeouts
         budget = Budget(timeouts.connect, timeouts.select)
         reply = await self._upstream.send(sent, None, purpose=Purpose.SELECT, budget=budget)
@@ -183,7 +199,7 @@ class Asking:
             journal.note(upstream_status=reply.status)
         journal.heard(cors.said(reply.fields))
         try:
-            return await _read(reply, match)
+            return await self._craft.shown(reply, match, needs, writes)
         except BaseException:
             await reply.aclose()
             raise
@@ -204,17 +220,6 @@ def _listed(fields: Fields, name: str) -> tuple[EntityTag, ...]:
     return tags if isinstance(tags, tuple) else ()
 
 
-async def _read(reply: Reply, match: Match) -> tuple[Selected, Reply | None]:
-    head = Response(reply.status, reply.fields)
-    if not comparable(reply.status, reply.fields):
-        return classify(head, whole=False), reply
-    content = await reply.read(match.reading.limits.mint)
-    if content is None:
-        return classify(head, whole=False), reply
-    await reply.aclose()
-    return classify(Response(reply.status, reply.fields, content), whole=True), None
-
-
 def remembered(match: Match, selection: Selection, shown: Response | None = None) -> Remembered:
     """Return what is worth remembering of a selection of a representation or its absence.
 
@@ -233,6 +238,6 @@ def speaks_for(match: Match, asked: Request) -> bytes:
     return b"\n".join((selecting.selector(asked, match.route.select), *made))
 
 
-def _asked(request: Request, match: Match, target: Target, *, revalidate: bool) -> Request:
+def asked_of_origin(request: Request, match: Match, target: Target, *, revalidate: bool) -> Request:
     """Return the selection on behalf of a request, as it is whatever the lease."""
     return selecting.selection(request, target, revalidate=revalidate, fence_field=match.route.fence)

@@ -15,7 +15,8 @@ from proxy.core.message import Request, Response
 from proxy.core.moment import Moment
 from proxy.core.route import Guard, TagOnWrite
 from proxy.errors import Failure
-from proxy.gateway.asking import Asking
+from proxy.gateway.skimming import Needs
+from proxy.gateway.viewing import Viewing
 from proxy.ports import Journal, Lease, LeaseTerms, Step
 
 PATIENCE: Final = 1.0
@@ -37,7 +38,7 @@ class Creation:
     lease: Lease | None = None
 
 
-class Creating(Asking):
+class Creating(Viewing):
     """Follow what an answer to a write names."""
 
     async def follow(self, creation: Creation, journal: Journal) -> EntityTag | None:
@@ -93,7 +94,9 @@ class Creating(Asking):
             own = creation.lease if match.lock_key == creation.match.lock_key else None
             terms = LeaseTerms(PATIENCE, rules.read, rules.write, rules.waiters)
             lease = own if own is not None else await held.enter_async_context(self._lock.hold(match.lock_key, terms))
-            selection = await self.select(creation.request, match, journal, under=lease, step=Step.SETTLE)
+            selection = await self.select(
+                creation.request, match, journal, under=lease, step=Step.SETTLE, needs=Needs.TAG
+            )
             await selection.aclose()
             # Not before: who wrote while it was selected has left a mark as well.
             alone = own is not None or await self._state.untouched(match.lock_key, creation.sent)

@@ -4,9 +4,7 @@ What lives here: refusals, the origin server's own answer in their place, and wr
 not: whether a write is performed (`proxy.gateway.writing`).
 """
 
-from hashlib import blake2b
-
-from proxy.core import media_type, presenting, uninjecting
+from proxy.core import media_type, presenting
 from proxy.core.fields import Fields
 from proxy.core.message import Response
 from proxy.core.presenting import Statement
@@ -15,7 +13,6 @@ from proxy.core.verdict import AlreadyApplied, Indeterminate, PreconditionFailed
 from proxy.gateway.asking import remembered
 from proxy.gateway.exchange import Answer, Selection, Write
 from proxy.gateway.reading import Reading, comparable
-from proxy.ports import DIGEST_SIZE
 
 DESCRIBING = ("content-language", "content-disposition")
 """Fields of a PUT, besides the media type, that are stored with its content."""
@@ -33,9 +30,9 @@ class Declining(Reading):
         elif not selected.why.relayed:
             await selection.aclose()
             comparable(selection)
-        if await _is_done(write, verdict, selection):
+        if await self._is_done(write, verdict, selection):
             await selection.aclose()
-            return Answer(AlreadyApplied(Reason.APPLIED), _done(write, selection))
+            return Answer(AlreadyApplied(Reason.APPLIED), await self._done(write, selection))
         if not isinstance(verdict, Indeterminate):
             await selection.aclose()
             return self.refuse(write, verdict, selection)
@@ -62,55 +59,51 @@ class Declining(Reading):
             await selection.aclose()
             raise
 
+    async def is_verbatim(self, write: Write, selection: Selection) -> bool:
+        """Tell whether a representation has the content that was sent, byte for byte (RFC 9110 §9.3.4)."""
+        known = selection.digest
+        return write.content.digest == (known or await self._craft.digest(selection.selected.response.content))
 
-async def _is_done(write: Write, verdict: Verdict, selection: Selection) -> bool:
-    """Tell whether the state is already what the write would make it (RFC 9110 §13.1.1), where the route asks that.
+    async def _is_done(self, write: Write, verdict: Verdict, selection: Selection) -> bool:
+        """Tell whether the state is already what the write would make it (RFC 9110 §13.1.1), where the route asks that.
 
-    Where the state is that of another resource, nothing is known of the one that is written.
-    """
-    route = write.match.route
-    if not route.already_applied or route.state is not None or write.conditions.if_match is None:
-        return False
-    selected = selection.selected
-    if write.request.method == "DELETE":
-        return isinstance(selected, Absent) and verdict.reason is Reason.ABSENT
-    if write.request.method != "PUT" or not isinstance(selected, Representation):
-        return False
-    stored = uninjecting.stored(selected.response, write.match.reading.inject)
-    return verdict.reason is Reason.STALE and await _says_the_same(write, stored)
+        Where the state is that of another resource, nothing is known of the one that is written.
+        """
+        route = write.match.route
+        if not route.already_applied or route.state is not None or write.conditions.if_match is None:
+            return False
+        selected = selection.selected
+        if write.request.method == "DELETE":
+            return isinstance(selected, Absent) and verdict.reason is Reason.ABSENT
+        if write.request.method != "PUT" or not isinstance(selected, Representation):
+            return False
+        return verdict.reason is Reason.STALE and await self._says_the_same(write, selected.response)
 
+    async def _says_the_same(self, write: Write, shown: Response) -> bool:
+        sent, current = write.request.fields, shown.fields
+        kind, kind_shown = (media_type.normalised(each.get("content-type") or "") for each in (sent, current))
+        if kind != kind_shown or not _described_alike(sent, current):
+            return False
+        route = write.match.reading
+        stored = await self._craft.stored(shown, route.inject)
+        if write.content.digest == await self._craft.digest(stored):
+            return True
+        if route.rules.exact or write.content.length > route.limits.mint:
+            return False
+        content = b"".join([piece async for piece in write.content])
+        return await self._craft.alike(route.rules.canonical, kind, content, stored)
 
-async def _says_the_same(write: Write, current: Response) -> bool:
-    sent, shown = (
-        media_type.normalised(each.get("content-type") or "") for each in (write.request.fields, current.fields)
-    )
-    if sent != shown or not _described_alike(write.request.fields, current.fields):
-        return False
-    if is_verbatim(write, current):
-        return True
-    route = write.match.reading
-    if route.rules.exact or write.content.length > route.limits.mint:
-        return False
-    content = b"".join([piece async for piece in write.content])
-    return route.rules.canonical.form(content, sent) == route.rules.canonical.form(current.content, sent)
+    async def _done(self, write: Write, selection: Selection) -> Response:
+        """Return what a client is told whose write was done before: 204, with the tag where it is told after it."""
+        done, validator = Response(204, presenting.NOTHING), selection.validator
+        says = presenting.statement(write.match, write.request.method, done)
+        verbatim = says is Statement.IF_VERBATIM and await self.is_verbatim(write, selection)
+        if validator is None or not (verbatim or says is Statement.CURRENT):
+            return done
+        return Response(204, done.fields.adding("ETag", str(validator.tag)))
 
 
 def _described_alike(sent: Fields, shown: Fields) -> bool:
     """Tell whether content is stored as what its sender says it is; coded content is not looked into."""
     coded = "content-encoding" in sent or "content-encoding" in shown
     return not coded and all(name not in sent or sent.elements(name) == shown.elements(name) for name in DESCRIBING)
-
-
-def is_verbatim(write: Write, current: Response) -> bool:
-    """Tell whether a representation has the content that was sent, byte for byte (RFC 9110 §9.3.4)."""
-    return blake2b(current.content, digest_size=DIGEST_SIZE).digest() == write.content.digest
-
-
-def _done(write: Write, selection: Selection) -> Response:
-    """Return what a client is told whose write was done before: 204, with the tag where one would be told after it."""
-    done, validator = Response(204, presenting.NOTHING), selection.validator
-    says = presenting.statement(write.match, write.request.method, done)
-    verbatim = says is Statement.IF_VERBATIM and is_verbatim(write, selection.selected.response)
-    if validator is None or not (verbatim or says is Statement.CURRENT):
-        return done
-    return Response(204, done.fields.adding("ETag", str(validator.tag)))

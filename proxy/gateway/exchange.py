@@ -16,6 +16,7 @@ from proxy.core.preconditions import Preconditions, Require
 from proxy.core.representation import Selected
 from proxy.core.verdict import Verdict
 from proxy.errors import Failure, OutcomeUnknown, Unanswered
+from proxy.gateway.skimming import Needs
 from proxy.ports import Journal, ReceivedContent, Reply
 
 
@@ -58,6 +59,9 @@ class Answer:
 class Selection:
     """What the origin server showed. `validator` is that of a representation, `rest` content that was not read.
 
+    A selection that was not made for its content may have none (`skimming.Needs`); `digest` is that of content that was
+    hashed and not kept, where it was asked for.
+
     `asks` is the request on whose behalf it was made, `selector` what another must equal for this one to speak for it,
     `began` when the origin was asked; `revalidated`: no cache on the way there answered.
     """
@@ -69,6 +73,7 @@ class Selection:
     selector: bytes
     began: Moment
     revalidated: bool
+    digest: bytes | None = None
 
     async def aclose(self) -> None:
         """Let go of what was not read."""
@@ -105,6 +110,11 @@ class Write:
     def shown_at_once(self) -> bool:
         """Tell whether a remembered state, without its content, is enough to refuse it."""
         return not self.wants_representation and not self.match.route.already_applied
+
+    @property
+    def needs(self) -> Needs:
+        """What it takes of a selection to decide about it, and to answer it where it is refused."""
+        return Needs.TAG if self.shown_at_once else Needs.CONTENT
 
     @property
     def exclusive(self) -> bool:

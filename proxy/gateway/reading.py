@@ -109,7 +109,7 @@ class Reading(Creating):
         if trusted is not None:
             return trusted
         try:
-            selection = await (self.view if match.is_view else self.select)(request, match, journal)
+            selection = await self.select_to_show(request, match, journal)
         except StoreFailure:  # what counts the writes does not answer, but the origin server does
             return await self.relay(request, None, planned, journal)
         selected = selection.selected

@@ -5,12 +5,12 @@ What lives here: reading it, and content that is held in memory. What must not: 
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from hashlib import blake2b
 
 from proxy.core import uninjecting
 from proxy.core.matching import Match
 from proxy.core.message import Request
-from proxy.ports import DIGEST_SIZE, ReceivedContent
+from proxy.gateway.crafting import Craft, digest
+from proxy.ports import ReceivedContent
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +27,15 @@ class Rewritten:
     @property
     def digest(self) -> bytes:
         """BLAKE2b-256 of the bytes."""
-        return blake2b(self.content, digest_size=DIGEST_SIZE).digest()
+        return digest(self.content)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         yield self.content
 
 
-async def forwarded(request: Request, content: ReceivedContent, match: Match | None) -> tuple[Request, ReceivedContent]:
+async def forwarded(
+    request: Request, content: ReceivedContent, match: Match | None, craft: Craft
+) -> tuple[Request, ReceivedContent]:
     """Return a request and its content as they are forwarded, where its route drops tags that are sent back.
 
     Content that is larger than what a tag is minted from is forwarded as it came. Raised: what `content` raises.
@@ -42,5 +44,5 @@ async def forwarded(request: Request, content: ReceivedContent, match: Match | N
     if match is None or rules is None or content.length > match.route.limits.mint:
         return request, content
     received = b"".join([piece async for piece in content])
-    kept = uninjecting.without_tags(request.fields, rules, received)
+    kept = await craft.without_tags(request.fields, rules, received)
     return (request, content) if kept is None else (uninjecting.changed(request), Rewritten(kept))

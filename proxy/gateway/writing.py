@@ -30,8 +30,9 @@ from proxy.core.verdict import (
 from proxy.errors import Failure, NotSent, Outcome, StoreFailure, Unanswered
 from proxy.gateway import rewriting
 from proxy.gateway.creating import Creation
-from proxy.gateway.declining import Declining, is_verbatim
+from proxy.gateway.declining import Declining
 from proxy.gateway.exchange import Answer, Plan, Selection, Write, matched, unknown
+from proxy.gateway.skimming import Needs
 from proxy.ports import Budget, Journal, Lease, LeaseTerms, Purpose, ReceivedContent, Reply, Step
 
 INCONCLUSIVE = frozenset({502, 504})
@@ -44,7 +45,7 @@ class Gateway(Declining):
     async def guard(self, request: Request, content: ReceivedContent, plan: Plan, journal: Journal) -> Answer:
         """Let a write through only if its preconditions hold now, while nobody else writes (I1)."""
         match = matched(plan)
-        request, content = await rewriting.forwarded(request, content, match)
+        request, content = await self.forwarded(request, content, match)
         conditions = self.conditions(request, match)
         asks = selecting.on_behalf(request, match.route.select)
         write = Write(request, asks, content, match, conditions, self._state.now(), journal)
@@ -57,7 +58,7 @@ class Gateway(Declining):
                 refused = await self.reconsider(write, lease)
                 if refused is not None:
                     return refused
-                selection = await self.select_compared(asks, match, conditions, journal, under=lease)
+                selection = await self.select_compared(asks, match, conditions, journal, under=lease, needs=write.needs)
                 verdict = self.evaluate(write, selection)
                 if not isinstance(verdict, Perform):
                     return await self.decline(write, verdict, selection)
@@ -70,6 +71,12 @@ class Gateway(Declining):
             response = await self.perform(write, forwarded, lease)
             tag = await self.settle(replace(write, asks=asks), response, lease)
             return Answer(verdict, presenting.written(response, tag, match.reading.rules))
+
+    async def forwarded(
+        self, request: Request, content: ReceivedContent, match: Match | None
+    ) -> tuple[Request, ReceivedContent]:
+        """Return a request and its content as they are forwarded; see `rewriting.forwarded`."""
+        return await rewriting.forwarded(request, content, match, self._craft)
 
     def foresee(self, request: Request, plan: Plan, journal: Journal) -> Answer | None:
         """Return the refusal that the head of a write decides, so that its content need not be sent (RFC 9110 10.1.1).
@@ -185,11 +192,21 @@ class Gateway(Declining):
         if may_say is Statement.NOTHING:
             return None
         try:
-            selection = await self.select(write.asks, write.match, write.journal, under=lease, step=Step.SETTLE)
+            needs = Needs.DIGEST if may_say is Statement.IF_VERBATIM else Needs.TAG
+            selection = await self.select(
+                write.asks, write.match, write.journal, under=lease, step=Step.SETTLE, needs=needs
+            )
             await selection.aclose()
         except Failure:
             return None
-        return _tag_to_say(may_say, write, selection) if lease.lasts else None
+        said = await self._may_be_said(may_say, write, selection)
+        return selection.validator.tag if said and selection.validator is not None and lease.lasts else None
+
+    async def _may_be_said(self, may_say: Statement, write: Write, selection: Selection) -> bool:
+        """Tell whether the new tag may be said: perhaps only of content that was stored as it was sent (§9.3.4)."""
+        if not isinstance(selection.selected, Representation):
+            return False
+        return may_say is not Statement.IF_VERBATIM or await self.is_verbatim(write, selection)
 
     async def _collect(self, reply: Reply, write: Write) -> Response:
         """Read the whole answer to a write: only a complete one says that it is over."""
@@ -218,11 +235,3 @@ def _forwarded(write: Write, current: Validator | None, lease: Lease) -> Request
     if listed:  # one of them names it, perhaps in a spelling tolerated here alone
         request = request.with_fields(request.fields.replacing("If-Match", str(current.tag)))
     return selecting.fenced(request, route.fence, lease.fence)
-
-
-def _tag_to_say(may_say: Statement, write: Write, selection: Selection) -> EntityTag | None:
-    """Return the new tag, unless it may be said only of content that was stored as it was sent (RFC 9110 9.3.4)."""
-    if not isinstance(selection.selected, Representation) or selection.validator is None:
-        return None
-    said = may_say is not Statement.IF_VERBATIM or is_verbatim(write, selection.selected.response)
-    return selection.validator.tag if said else None

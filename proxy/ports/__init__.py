@@ -1,4 +1,4 @@
-"""Contracts between the gateway and the world: the origin server, the lock, the memory of tags, the journal.
+"""Contracts between the gateway and the world: the origin server, the lock, the memory, the journal, the workshop.
 
 The contract is in the docstrings; `proxy.adapters` fulfils it and one contract suite a port checks every adapter.
 Nothing here has behaviour. Times are seconds, sizes are bytes.
@@ -16,8 +16,10 @@ from proxy.ports.upstream import (
     Purpose,
     ReceivedContent,
     Reply,
+    Taker,
     Upstream,
 )
+from proxy.ports.workshop import Workshop
 
 __all__ = [
     "DIGEST_SIZE",
@@ -35,5 +37,7 @@ __all__ = [
     "ResourceLock",
     "StateStore",
     "Step",
+    "Taker",
     "Upstream",
+    "Workshop",
 ]

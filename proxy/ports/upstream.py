@@ -28,8 +28,8 @@ class Budget:
     """How long an exchange may take.
 
     `connect` bounds the opening of a connection; `answer` runs from the call of `send` until the head has arrived
-    and, where `Reply.read` is used, until the content is complete. Content that is relayed starts it anew with each
-    part that is sent. Content that is iterated has no deadline.
+    and, where `Reply.read` or `skim` is used, until the content is complete. Content that is relayed starts it anew
+    with each part that is sent. Content that is iterated has no deadline.
     """
 
     connect: float
@@ -57,11 +57,15 @@ class ReceivedContent(Content, Protocol):
         ...
 
 
+Taker = Callable[[bytes], Awaitable[None]]
+"""Takes the next piece of content; no other comes before it returns."""
+
+
 class Reply(Protocol):
     """An answer of the origin server whose final head has arrived and whose content may still be arriving.
 
-    `fields` are as received, hop-by-hop fields removed. Exactly one of `read`, iteration or neither is used, except
-    that iteration may follow a `read` that returned None; then `aclose`.
+    `fields` are as received, hop-by-hop fields removed. Exactly one of `read`, `skim`, iteration or none is used,
+    except that iteration may follow a `read` that returned None; then `aclose`.
     """
 
     @property
@@ -79,6 +83,13 @@ class Reply(Protocol):
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         """Yield the content as it arrives. Raised when it ends early: `errors.Unanswered`."""
+        ...
+
+    async def skim(self, taker: Taker) -> None:
+        """Pass the whole content to `taker`, piece by piece, and keep none of it.
+
+        Raised when it does not end cleanly or in time: `errors.Unanswered`; whatever `taker` raises.
+        """
         ...
 
     async def aclose(self) -> None:

@@ -22,6 +22,9 @@ from proxy.server.sent import Sent
 ONE_WRITE: Final = 64 * 1024
 """Bytes of content that go out together with their head."""
 
+AT_ONCE: Final = 256 * 1024
+"""Bytes of content that are written at a time: what the client does not take yet is copied, so not all of it."""
+
 _HTTP_1_1: Final = (1, 1)
 
 
@@ -73,10 +76,13 @@ class Answerer:
     async def _send_held(self, head: bytes, content: bytes) -> None:
         if len(content) <= ONE_WRITE:
             await self._write(head + content)
-        else:
-            await self._write(head)
-            await self._write(content)
-        self.content_sent += len(content)
+            self.content_sent += len(content)
+            return
+        await self._write(head)
+        for start in range(0, len(content), AT_ONCE):
+            part = memoryview(content)[start : start + AT_ONCE]
+            await self._write(part)
+            self.content_sent += len(part)
 
     async def _send_rest(self, rest: Reply, frame: Frame) -> None:
         """Write content as it arrives. Raised when there is more or less of it than announced: `errors.Unanswered`."""
@@ -91,7 +97,7 @@ class Answerer:
         if frame.framing is Framing.CHUNKED:
             await self._write(LAST_CHUNK)
 
-    async def _write(self, message: bytes) -> None:
+    async def _write(self, message: bytes | memoryview) -> None:
         """Write, and wait while the client does not keep up. Raised: `errors.ClientGone`."""
         if not self._connection.write(message):
             raise ClientGone("The client closed its connection before it was answered.")

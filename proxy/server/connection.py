@@ -97,7 +97,7 @@ class Connection(web.RequestHandler):
         more_may_come = not self._ended or bool(self._messages)
         return request.keep_alive and request.content.is_eof() and more_may_come and not self.census.draining
 
-    def write(self, message: bytes) -> bool:
+    def write(self, message: bytes | memoryview) -> bool:
         """Write, and tell whether the client is still there. While `congested`, it does not keep up."""
         transport = self.transport
         if transport is None or transport.is_closing():

@@ -21,7 +21,7 @@ from proxy.core.message import SAFE_METHODS, Request, Response
 from proxy.core.route import Guard
 from proxy.core.verdict import PreconditionFailed, PreconditionRequired
 from proxy.errors import BadFraming, ClientGone, Failure, MalformedRequest, Outcome
-from proxy.gateway import Answer, Gateway, Kind, Plan, rewriting
+from proxy.gateway import Answer, Gateway, Kind, Plan
 from proxy.gateway.exchange import matched
 from proxy.ports import Content, Step
 from proxy.problems import Situation
@@ -138,7 +138,7 @@ class Handling:
         try:
             kept: tuple[Request, Content] = (request, Resumed(content, arriving))
             if whole:
-                kept = await rewriting.forwarded(request, content, plan.match)
+                kept = await self._gateway.forwarded(request, content, plan.match)
             await self._send(exchange, await self._onward(exchange, *kept, plan))
         finally:
             content.close()

@@ -70,7 +70,7 @@ class Received:
         self._file: IO[bytes] | None = None
         self._filed = 0
         self._writing: asyncio.Future[None] | None = None
-        self._hash = blake2b(digest_size=DIGEST_SIZE)
+        self._hash = blake2b(digest_size=DIGEST_SIZE)  # of what is in the file: in the thread that writes there
 
     @property
     def length(self) -> int:
@@ -80,7 +80,9 @@ class Received:
     @property
     def digest(self) -> bytes:
         """BLAKE2b-256 of the bytes."""
-        return self._hash.digest()
+        whole = self._hash.copy()
+        whole.update(self._tail)
+        return whole.digest()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         loop = asyncio.get_running_loop()
@@ -91,7 +93,6 @@ class Received:
 
     async def add(self, piece: bytes) -> None:
         """Take the next bytes. Raised when they cannot be stored: OSError."""
-        self._hash.update(piece)
         self._tail += piece
         if len(self._tail) > IN_MEMORY:
             self._writing = asyncio.get_running_loop().run_in_executor(None, self._store, bytes(self._tail))
@@ -107,6 +108,7 @@ class Received:
             self._close_file()
 
     def _store(self, content: bytes) -> None:
+        self._hash.update(content)
         if self._file is None:
             self._file = TemporaryFile(buffering=0)  # noqa: SIM115 - closed by `close`
         view = memoryview(content)

@@ -26,7 +26,7 @@ from proxy.core.message import Request
 from proxy.core.minting import Minter
 from proxy.errors import Unanswered
 from proxy.gateway import Gateway
-from proxy.ports import Budget, Content, InterimListener, LastCheck, Purpose
+from proxy.ports import Budget, Content, InterimListener, LastCheck, Purpose, Taker
 from proxy.server import Server
 from tests.conformance.case import Case
 from tests.conformance.origin import Origins, Said
@@ -97,6 +97,10 @@ class HeldReply:
         if len(self.said.content) > limit:
             return None
         return b"".join([piece async for piece in self])
+
+    async def skim(self, taker: Taker) -> None:
+        async for piece in self:
+            await taker(piece)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         if self.said.failure == "truncated":

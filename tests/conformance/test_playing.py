@@ -12,9 +12,10 @@ from proxy.core.entity_tag import EntityTag
 from proxy.core.message import Response
 from proxy.core.presenting import Statement
 from proxy.core.representation import Opacity
-from proxy.gateway import declining
 from proxy.gateway.asking import Asking
 from proxy.gateway.creating import Creating
+from proxy.gateway.declining import Declining
+from proxy.gateway.viewing import Viewing
 from tests.conformance.case import Case, Expected
 from tests.conformance.origin import Received
 from tests.conformance.playing import differences, play, unlawful
@@ -204,13 +205,13 @@ TAKEN_OUT: list[tuple[str, Any, str, Any]] = [
     ("required-existing", preconditions, "_lacks_guard", lambda *_: False),
     ("forgets-target", MemoryState, "forget", _idle),
     ("precedence", preconditions, "_demanded", lambda _, conditions, __: replace(conditions, if_none_match=None)),
-    ("if-match-applied", declining, "_is_done", _idle),
+    ("if-match-applied", Declining, "_is_done", _idle),
     ("prefer-representation", selecting, "prefers_representation", lambda _: False),
     ("variants", selecting, "of_variant", _same),
     ("tolerated", entity_tag, "_without_suffix", lambda _: ()),
     ("tag-of-created", Creating, "tag_of_created", _idle),
     ("forgets-location", Creating, "forget_named", _idle),
-    ("views", Asking, "view", Asking.select),
+    ("views", Viewing, "view", Asking.select),
     ("own-credentials", selecting, "NOT_SELECTING", selecting.NOT_SELECTING | {"authorization"}),
     ("partial-fields", presenting, "RANGE_UNAWARE", presenting.RANGE_UNAWARE | {"cache-control"}),
     ("codings", coding, "codings", lambda _: ""),

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.core import json_text
-from proxy.core.canonical import AsSent, Canonical, CanonicalJson
+from proxy.core.canonical import AsSent, Canonical, CanonicalJson, alike
 from proxy.core.json_text import MAX_DEPTH
 from tests.support.json_documents import Document, Number, documents, spellings
 
@@ -196,3 +196,22 @@ def test_rules_are_values() -> None:
     assert CanonicalJson(("/a",)) == CanonicalJson(("/a",))
     assert hash(CanonicalJson(("/a",))) == hash(CanonicalJson(("/a",)))
     assert repr(CanonicalJson(("/a",))) == "CanonicalJson(ignore=('/a',))"
+
+
+@given(st.binary(), st.sampled_from(["text/plain", "application/json", "application/hal+json; x=y", ""]))
+def test_what_leads_a_form(content: bytes, kind: str) -> None:
+    """Where a form is the content as sent, it is that behind what leads it; what is read as JSON has no lead."""
+    assert AsSent().lead(kind) == b""
+    lead = CanonicalJson().lead(kind)
+    assert (lead is None) is ("json" in kind)
+    if lead is not None:
+        assert CanonicalJson().form(content, kind) == lead + content
+
+
+def test_contents_that_are_alike() -> None:
+    """By the rules of the route."""
+    one, other = b'{"a": 1}', b'{"a":1}'
+    assert alike(CanonicalJson(), "application/json", one, other)
+    assert not alike(CanonicalJson(), "text/plain", one, other)
+    assert not alike(AsSent(), "application/json", one, other)
+    assert alike(AsSent(), "application/json", one, one)

@@ -1,5 +1,6 @@
 """Minting: which tag speaks for a representation, and what makes it another tag."""
 
+import pickle
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 
@@ -398,3 +399,44 @@ def test_what_was_made_here() -> None:
     assert all(map(minter.is_ours, (minted.tag, *views)))
     assert not minter.is_ours(own.tag)
     assert not Minter("another").is_ours(minted.tag)
+
+
+@given(
+    fields,
+    st.lists(st.binary(max_size=40), max_size=5),
+    st.sampled_from([TagRules(), REPLACE, JSON_RULES, TagRules(version=FieldVersion("Last-Modified"))]),
+    st.none() | st.integers(0, 9),
+)
+def test_a_tag_of_content_that_passes_by(
+    lines: Fields, pieces: list[bytes], rules: TagRules, writes: int | None
+) -> None:
+    """Where it can be made of pieces, none of which is kept, it is the tag of them all at once."""
+    minter, content = Minter(SECRET), b"".join(pieces)
+    begun = minter.begin("/a", Response(200, lines), len(content), rules, writes)
+    if begun is not None:
+        for piece in pieces:
+            begun.update(piece)
+        assert begun.end() == minter.mint("/a", Response(200, lines, content), rules, writes)
+
+
+@pytest.mark.parametrize(
+    ("rules", "lines", "begins"),
+    [
+        (TagRules(), {}, True),
+        (JSON_RULES, {"Content_Type": "application/json"}, False),
+        (JSON_RULES, {"Content_Type": "application/json", "ETag": '"kept"'}, True),
+        (TagRules(version=FieldVersion("Last-Modified")), {"Last_Modified": "x"}, True),
+    ],
+)
+def test_which_tags_can_be_made_of_pieces(rules: TagRules, lines: dict[str, str], *, begins: bool) -> None:
+    """Those of content as sent, and those for which the head says all."""
+    begun = Minter(SECRET).begin("/a", response(b"", **lines), 3, rules)
+    assert (begun is not None) is begins
+
+
+def test_a_minter_in_another_process_mints_the_same() -> None:
+    """It travels without what it was made from."""
+    sent = pickle.dumps(Minter(SECRET))
+    assert SECRET.encode() not in sent
+    there: Minter = pickle.loads(sent)  # noqa: S301 - made here
+    assert there.mint("/a", response(), TagRules()) == Minter(SECRET).mint("/a", response(), TagRules())

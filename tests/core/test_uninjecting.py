@@ -17,7 +17,7 @@ from proxy.core.message import Request
 from proxy.core.route import Guard, Route
 from proxy.core.target import parse
 from proxy.core.template import Template
-from proxy.core.uninjecting import changed, concerns, rules_for, stored, without_tags
+from proxy.core.uninjecting import changed, concerns, rules_for, without_tags
 from tests.support.injecting import ITEM, JSON_TYPE, Site
 from tests.support.json_documents import documents, spellings
 
@@ -172,12 +172,3 @@ def test_the_head_of_changed_content() -> None:
     """It says nothing of what the content was."""
     lines = [JSON_TYPE, ("Content-Length", "9"), ("Content-MD5", "x"), ("Repr-Digest", "x"), ("Content-Digest", "x")]
     assert list(changed(request(*lines)).fields) == [JSON_TYPE]
-
-
-def test_what_the_origin_server_has() -> None:
-    """What is compared with a write has no tags in it; what no tag can be in is as it is."""
-    shown = Site().get("/items/1", {"a": 1}).response
-    assert stored(shown, RULES).content == b'{"a":1}'
-    assert stored(shown, None) is shown
-    text = replace(shown, fields=Fields([("Content-Type", "text/plain")]))
-    assert stored(text, RULES) is text

@@ -6,14 +6,17 @@ from hashlib import blake2b
 import pytest
 
 from proxy.core.matching import Match
+from proxy.core.minting import Minter
 from proxy.core.route import Limits, Route, TagOnWrite
 from proxy.core.target import parse
+from proxy.gateway.crafting import Craft
 from proxy.gateway.rewriting import Rewritten, forwarded
 from tests.support.injecting import ITEM, JSON_TYPE
 from tests.support.scripted import Canned, Rig, answering, request
 from tests.support.world import Text
 
 TAGGED, BARE = b'{"_etag":"x", "a": 1}', b'{"a":1}'
+CRAFT = Craft(Minter("x"), None)
 MATCH = Match(ITEM, parse("/items/1", None), ITEM)
 LINES = (JSON_TYPE, ("Content-Length", "21"), ("Content-Digest", "x"))
 
@@ -28,7 +31,7 @@ async def test_rewritten_content_is_content() -> None:
 
 async def test_tags_are_dropped_and_what_is_said_of_the_content_too() -> None:
     """Head and content fit together."""
-    onward, kept = await forwarded(request("PUT", "/items/1", *LINES), Text(TAGGED), MATCH)
+    onward, kept = await forwarded(request("PUT", "/items/1", *LINES), Text(TAGGED), MATCH, CRAFT)
     assert list(onward.fields) == [JSON_TYPE]
     assert kept == Rewritten(BARE)
 
@@ -46,7 +49,7 @@ async def test_tags_are_dropped_and_what_is_said_of_the_content_too() -> None:
 async def test_everything_else_is_forwarded_as_it_came(content: bytes, match: Match | None) -> None:
     """Without a tag in it, on other routes, and beyond what a tag is minted from."""
     asked, received = request("PUT", "/items/1", *LINES), Text(content)
-    assert await forwarded(asked, received, match) == (asked, received)
+    assert await forwarded(asked, received, match, CRAFT) == (asked, received)
 
 
 def rig(content: bytes = BARE, route: Route = ITEM) -> Rig:

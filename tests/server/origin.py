@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from proxy.core.fields import Fields
 from proxy.core.message import Request
 from proxy.errors import Failure
-from proxy.ports import Budget, Content, InterimListener, LastCheck, Purpose
+from proxy.ports import Budget, Content, InterimListener, LastCheck, Purpose, Taker
 
 TEXT = Fields([("Content-Type", "text/plain")])
 
@@ -49,6 +49,10 @@ class OriginReply:
     async def read(self, limit: int) -> bytes | None:
         content = b"".join([piece async for piece in self])
         return content if len(content) <= limit else None
+
+    async def skim(self, taker: Taker) -> None:
+        async for piece in self:
+            await taker(piece)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         if isinstance(self.content, bytes):

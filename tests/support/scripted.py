@@ -15,7 +15,7 @@ from proxy.core.target import parse
 from proxy.core.template import Template
 from proxy.errors import Failure
 from proxy.gateway import Answer, Gateway
-from proxy.ports import Budget, Content, InterimListener, LastCheck, Purpose
+from proxy.ports import Budget, Content, InterimListener, LastCheck, Purpose, Taker, Workshop
 from tests.support.memories import WatchedLock
 from tests.support.world import SilentJournal, Text
 
@@ -40,6 +40,11 @@ class Canned:
         if self.breaks is not None:
             raise self.breaks
         return self.content if len(self.content) <= limit else None
+
+    async def skim(self, taker: Taker) -> None:
+        if self.breaks is not None:
+            raise self.breaks
+        await taker(self.content)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         yield self.content
@@ -111,6 +116,8 @@ class Rig:
         route: Route | None = None,
         unmatched: Unmatched = Unmatched.RELAY,
         state: MemoryState | None = None,
+        *,
+        workshop: Workshop | None = None,
     ) -> None:
         self.route = route or Route("wiki", Template.parse("/wiki/{id}"))
         self.upstream = ScriptedUpstream(script)
@@ -118,7 +125,7 @@ class Rig:
         self.lock = WatchedLock(self.state)
         self.minter = Minter("secret")
         routes = Routes([self.route], unmatched)
-        self.gateway = Gateway(routes, self.upstream, self.lock, self.state, self.minter)
+        self.gateway = Gateway(routes, self.upstream, self.lock, self.state, self.minter, workshop)
 
     def tag(self, content: bytes, *, path: str = "/wiki/1", lines: tuple[tuple[str, str], ...] = TEXT) -> str:
         """Return the tag that this gateway mints of that content."""

@@ -20,7 +20,7 @@ from proxy.core.target import parse
 from proxy.core.template import Template
 from proxy.errors import ResourceBusy, Unanswered
 from proxy.gateway import Answer, Gateway
-from proxy.ports import Budget, Content, InterimListener, LastCheck, Purpose, Step
+from proxy.ports import Budget, Content, InterimListener, LastCheck, Purpose, Step, Taker
 from tests.support.memories import WatchedLock
 from tests.support.stepping import Actor, Stage, pause
 
@@ -73,6 +73,10 @@ class ScriptedReply:
     async def read(self, limit: int) -> bytes | None:
         await pause("content")
         return self.content if len(self.content) <= limit else None
+
+    async def skim(self, taker: Taker) -> None:
+        await pause("content")
+        await taker(self.content)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         yield self.content

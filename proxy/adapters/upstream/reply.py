@@ -4,14 +4,21 @@ What lives here: reading content whole or as it arrives, and giving the connecti
 """
 
 import asyncio
-from collections import deque
-from typing import Self
+from collections.abc import Coroutine
+from io import SEEK_END, BytesIO
+from typing import Any, Final, Self, TypeVar
 
 from proxy.adapters.upstream.connection import Connection
 from proxy.adapters.upstream.exchange import Answered
 from proxy.adapters.upstream.pool import Pool
 from proxy.core.fields import Fields
 from proxy.errors import Unanswered
+from proxy.ports import Taker
+
+T = TypeVar("T")
+
+_AT_ONCE: Final = 256 * 1024
+"""Bytes in a piece of content that was read, and then turned out to be too much."""
 
 
 class HttpReply:
@@ -28,7 +35,7 @@ class HttpReply:
         self._connection = connection
         self._pool = pool
         self._deadline = deadline
-        self._front: deque[bytes] = deque()
+        self._front: BytesIO | None = None
         self._closed = False
 
     @property
@@ -53,26 +60,20 @@ class HttpReply:
         """
         if self._response.length is not None and self._response.length > limit:
             return None
-        if self._response.complete and not self._front and self._response.buffered <= limit:
+        if self._response.complete and self._front is None and self._response.buffered <= limit:
             return self._response.take_whole()  # nothing to wait for: most answers come in one piece
-        try:
-            async with asyncio.timeout_at(self._deadline):
-                return await self._collect(limit)
-        except TimeoutError as error:
-            self._connection.abort()
-            detail = "The content of the origin server's response did not arrive in time."
-            raise Unanswered(detail, timed_out=True) from error
-        except BaseException:
-            self._connection.abort()
-            raise
+        return await self._in_time(self._collect(limit))
+
+    async def skim(self, taker: Taker) -> None:
+        """Pass the whole content to `taker`, piece by piece; see `ports.Reply.skim`."""
+        await self._in_time(self._pass(taker))
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> bytes:
-        if self._front:
-            return self._front.popleft()
-        piece = await self._next()
+        front = b"" if self._front is None else self._front.read(_AT_ONCE)
+        piece = front or await self._next()
         if piece is None:
             raise StopAsyncIteration
         return piece
@@ -87,17 +88,38 @@ class HttpReply:
         else:
             self._connection.abort()
 
+    async def _in_time(self, reading: Coroutine[Any, Any, T]) -> T:
+        limit = asyncio.timeout_at(self._deadline)
+        try:
+            async with limit:
+                return await reading
+        except TimeoutError as error:
+            self._connection.abort()
+            if not limit.expired():  # the taker's own
+                raise
+            detail = "The content of the origin server's response did not arrive in time."
+            raise Unanswered(detail, timed_out=True) from error
+        except BaseException:
+            self._connection.abort()
+            raise
+
     async def _collect(self, limit: int) -> bytes | None:
-        held = sum(map(len, self._front))
-        while held <= limit:
+        """Read all; what exceeds the limit stays in front. A piece is let go of once it is part of the whole."""
+        held = self._front or BytesIO()
+        held.seek(0, SEEK_END)
+        while held.tell() <= limit:
             piece = await self._next()
             if piece is None:
-                whole = b"".join(self._front)
-                self._front.clear()
-                return whole
-            self._front.append(piece)
-            held += len(piece)
+                self._front = None
+                return held.getvalue()  # the very bytes that were written to: no copy
+            held.write(piece)
+        held.seek(0)
+        self._front = held
         return None
+
+    async def _pass(self, taker: Taker) -> None:
+        while (piece := await self._next()) is not None:
+            await taker(piece)
 
     async def _next(self) -> bytes | None:
         """Return the next piece; None at the end."""
