@@ -30,6 +30,8 @@ _SPELLED: Final = 32
 """Characters of a digest and its two marks in a tag."""
 _SHOWN: Final = 27
 """Characters of a view's digest and its mark behind the tag of the whole."""
+_JOINED: Final = 16 * 1024
+"""Bytes up to which copying is cheaper than calling once more."""
 _VARIANT: Final = "."
 _VIEW: Final = "?"
 _KEY_SIZE: Final = 64
@@ -201,9 +203,12 @@ def _of_key(key: bytes) -> Minter:
 
 
 def _feed(digest: blake2b, parts: Iterable[bytes]) -> None:
+    spelled: list[bytes] = []
     for part in parts:
-        digest.update(len(part).to_bytes(8, "big"))  # without lengths, "ab" + "c" would equal "a" + "bc"
-        digest.update(part)
+        spelled.append(len(part).to_bytes(8, "big"))  # without lengths, "ab" + "c" would equal "a" + "bc"
+        spelled.append(part)
+    for each in (b"".join(spelled),) if sum(map(len, spelled)) <= _JOINED else spelled:
+        digest.update(each)
 
 
 @dataclass(frozen=True, slots=True)

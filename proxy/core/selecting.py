@@ -41,8 +41,8 @@ TRACING = frozenset({"baggage", "traceparent", "tracestate", "x-correlation-id",
 
 _UNSELECTING = TRACING | {"cache-control"}
 
-_UNCODED = ("Accept-Encoding", "identity")
-_FRESH = ("Cache-Control", "no-cache")
+_UNCODED = (("Accept-Encoding", "identity"),)
+_UNCODED_AND_FRESH = (*_UNCODED, ("Cache-Control", "no-cache"))
 
 EVERYTHING = SelectRules()
 """All fields select."""
@@ -65,9 +65,9 @@ def selection(request: Request, target: Target, *, revalidate: bool, fence_field
     """
     dropped = NOT_SELECTING if fence_field is None else NOT_SELECTING | {fence_field.lower()}
     if revalidate:
-        fields = request.fields.edited(dropped | {"cache-control"}, (_UNCODED, _FRESH))
+        fields = request.fields.edited(dropped | {"cache-control"}, _UNCODED_AND_FRESH)
     else:
-        fields = request.fields.edited(dropped, (_UNCODED,))
+        fields = request.fields.edited(dropped, _UNCODED)
     return Request("GET", target, fields)
 
 

@@ -64,8 +64,9 @@ def _behind(
 
 def _described(response: Response) -> tuple[bytes, bytes, bytes]:
     """Return what tells representations with the same content apart: media type, language and coding."""
+    fields = response.fields
     return (
-        media_type.normalised(response.fields.get("content-type") or "").encode(),
-        ",".join(response.fields.elements("content-language")).encode(),
-        coding.codings(response.fields).encode(),  # other codings need other strong tags: RFC 9110 §8.8.3.3
+        media_type.normalised(fields.get("content-type") or "").encode(),
+        b"" if "content-language" not in fields.by_name else ",".join(fields.elements("content-language")).encode(),
+        coding.codings(fields).encode(),  # other codings need other strong tags: RFC 9110 §8.8.3.3
     )

@@ -25,6 +25,8 @@ ONE_WRITE: Final = 64 * 1024
 AT_ONCE: Final = 256 * 1024
 """Bytes of content that are written at a time: what the client does not take yet is copied, so not all of it."""
 
+_LEFT: Final = "The client closed its connection before it was answered."
+
 _HTTP_1_1: Final = (1, 1)
 
 
@@ -35,7 +37,6 @@ class Answerer:
         self._request = request
         self._connection = connection
         self._modern = request.version >= _HTTP_1_1
-        self._status = 500
         self._persistent = False
         self.started = False
         self.content_sent = 0
@@ -56,7 +57,6 @@ class Answerer:
         )
         frame = heads.frame(asked, response, streamed=rest is not None)
         head = heads.final(response, asked, frame, int(time.time()))
-        self._status = response.status
         self._persistent = asked.persistent and frame.framing is not Framing.CLOSE
         self.started = self._connection.answering = True
         try:
@@ -71,12 +71,14 @@ class Answerer:
 
     def sent(self) -> Sent:
         """Return what aiohttp is told."""
-        return Sent(self._connection, self._request, self._status, persistent=self._persistent)
+        return Sent(self._connection, self._request, persistent=self._persistent)
 
     async def _send_held(self, head: bytes, content: bytes) -> None:
         if len(content) <= ONE_WRITE:
-            await self._write(head + content)
+            self._put(head + content)
             self.content_sent += len(content)
+            if self._connection.congested:
+                await self._keep_up()
             return
         await self._write(head)
         for start in range(0, len(content), AT_ONCE):
@@ -99,14 +101,21 @@ class Answerer:
 
     async def _write(self, message: bytes | memoryview) -> None:
         """Write, and wait while the client does not keep up. Raised: `errors.ClientGone`."""
+        self._put(message)
+        if self._connection.congested:
+            await self._keep_up()
+
+    def _put(self, message: bytes | memoryview) -> None:
+        """Write. Raised: `errors.ClientGone`."""
         if not self._connection.write(message):
-            raise ClientGone("The client closed its connection before it was answered.")
-        if not self._connection.congested:
-            return
+            raise ClientGone(_LEFT)
+
+    async def _keep_up(self) -> None:
+        """Wait for a client that does not read as fast as is written. Raised when it does not: `errors.ClientGone`."""
         try:
             async with asyncio.timeout(self._connection.patience.stall):
                 await self._request.writer.drain()
         except TimeoutError:
             raise ClientGone("The client stopped reading its answer.") from None
         except ConnectionError as lost:
-            raise ClientGone("The client closed its connection before it was answered.") from lost
+            raise ClientGone(_LEFT) from lost

@@ -11,7 +11,7 @@ import asyncio
 import struct
 from contextlib import suppress
 from socket import AF_INET, AF_INET6, SO_LINGER, SOL_SOCKET
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from aiohttp import hdrs, web
 from aiohttp.http import RawRequestMessage
@@ -198,11 +198,11 @@ class Connection(web.RequestHandler):
             self.log_exception("the handler of a request raised", exc_info=exc)
             if self.answering or request.writer.output_size > 0:
                 self.abort()
-                return Sent(self, request, status)
-            return Sent(self, request, status, message=parting(problems.of_situation(Situation.FAULT_AFTER_SENDING)))
+                return _told(Sent(self, request))
+            return _told(Sent(self, request, message=parting(problems.of_situation(Situation.FAULT_AFTER_SENDING))))
         self._noise.warning(f"refused a message from {self.peer or 'a local client'}: {type(exc).__name__}")
         detail = "A line of the request is too long." if isinstance(exc, LineTooLong) else "The request is malformed."
-        return Sent(self, request, status, message=parting(problems.of_failure(MalformedRequest(detail))))
+        return _told(Sent(self, request, message=parting(problems.of_failure(MalformedRequest(detail)))))
 
     # ------------------------------------------------------------------------------------------------------- inner life
 
@@ -244,3 +244,8 @@ class Connection(web.RequestHandler):
             self.abort()
         else:
             self._watch_silence(now)
+
+
+def _told(sent: Sent) -> web.StreamResponse:
+    """Return what aiohttp takes for a response."""
+    return cast("web.StreamResponse", sent)

@@ -8,7 +8,7 @@ bytes are read and written.
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from aiohttp import web
@@ -223,7 +223,8 @@ class Handling:
     ) -> None:
         heard = exchange.journal.sharing if answer is None or answer.response is None else cors.NOTHING
         fields = cors.shared(exchange.cors, exchange.method, exchange.fields, response.fields, heard)
-        response = replace(response, fields=fields)
+        if fields is not response.fields:
+            response = Response(response.status, fields, response.content)
         exchange.journal.note(status=response.status, etag=fields.get("etag"))
         with exchange.journal.step(Step.ANSWER):
             await exchange.answerer.send(response, None if answer is None else answer.rest, close=close)

@@ -11,7 +11,7 @@ import ssl
 import stat
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
@@ -26,6 +26,7 @@ from proxy.errors import ConfigurationError
 from proxy.server.connection import Connection
 from proxy.server.draining import Census
 from proxy.server.patience import Patience
+from proxy.server.sent import Sent
 from proxy.telemetry import Sparing
 
 MAX_LINE: Final = 8190
@@ -48,7 +49,7 @@ SOCKET_MODE: Final = 0o660
 
 _NOWHERE: Final = URL("/")
 
-Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+Handler = Callable[[web.BaseRequest], Awaitable[Sent]]
 
 
 class Listener(web.Server):
@@ -56,7 +57,7 @@ class Listener(web.Server):
 
     def __init__(self, handler: Handler, census: Census, patience: Patience, noise: Sparing) -> None:
         super().__init__(
-            handler,
+            cast("Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]", handler),
             handler_cancellation=False,
             keepalive_timeout=patience.keepalive,
             access_log=None,

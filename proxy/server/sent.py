@@ -17,22 +17,18 @@ if TYPE_CHECKING:
     from proxy.server.connection import Connection
 
 
-class Sent(web.StreamResponse):
+class Sent:
     """What aiohttp is told of an answer: its bytes are ours, and written already or held in `message`.
 
+    It has what aiohttp asks of a `StreamResponse` and is none: making one costs more than writing the answer.
     `persistent` says what the answer's head promised; the connection may close all the same.
     """
 
+    __slots__ = ("_connection", "_message", "_persistent", "_request")
+
     def __init__(
-        self,
-        connection: "Connection",
-        request: web.BaseRequest,
-        status: int,
-        *,
-        persistent: bool = False,
-        message: bytes = b"",
+        self, connection: "Connection", request: web.BaseRequest, *, persistent: bool = False, message: bytes = b""
     ) -> None:
-        super().__init__(status=status)
         self._connection = connection
         self._request = request
         self._persistent = persistent

@@ -19,6 +19,7 @@ from proxy.server.connection import Connection
 from proxy.server.draining import Census
 from proxy.server.handling import Handling
 from proxy.server.listening import Listener
+from proxy.server.sent import Sent
 from proxy.telemetry import Sparing
 from tests.server.conftest import Serving
 from tests.server.origin import Origin, OriginReply, Pieces, answering
@@ -119,7 +120,7 @@ async def test_a_half_close_between_requests(serving: Serving) -> None:
 async def test_content_that_nobody_reads_yet_fails_too() -> None:
     """When the connection is lost, content fails for whoever will read it, not only for who does already."""
 
-    async def handler(request: web.BaseRequest) -> web.StreamResponse:
+    async def handler(request: web.BaseRequest) -> Sent:
         raise AssertionError
 
     listener = Listener(handler, Census(), Patience(), Sparing(logging.getLogger("test")))
