@@ -85,10 +85,7 @@ class RedisLock:
             try:
                 yield lease
             finally:
-                leaving = asyncio.create_task(self._leave(key, lease))
-                self._leaving.add(leaving)
-                leaving.add_done_callback(self._leaving.discard)
-                await asyncio.shield(leaving)
+                await self._left(key, lease)
 
     async def aclose(self) -> None:
         """Let those who leave do so, and give up what is still to be released."""
@@ -108,6 +105,16 @@ class RedisLock:
             granted, waited = None, False
         unseen = partial(self._on_unseen, key)
         return RedisLease(local, terms, granted, local.waited or waited, self._fall_back, unseen)
+
+    async def _left(self, key: str, lease: RedisLease) -> None:
+        """End a lease. Cancelled, it begins anew where nobody waits for it: to end one twice does no harm."""
+        try:
+            await self._leave(key, lease)
+        except asyncio.CancelledError:
+            leaving = asyncio.create_task(self._leave(key, lease))
+            self._leaving.add(leaving)
+            leaving.add_done_callback(self._leaving.discard)
+            raise
 
     async def _leave(self, key: str, lease: RedisLease) -> None:
         """End a lease whatever happens (I8)."""
