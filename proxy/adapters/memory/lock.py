@@ -8,7 +8,7 @@ clock is that of the loop's deadlines: one that goes on in a suspended machine w
 
 import asyncio
 import time
-from collections import deque
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -26,11 +26,37 @@ class _Waiter:
     deadline: float
     turn: "asyncio.Future[MemoryLease]"
 
+    def wants(self) -> bool:
+        """Tell whether one whose turn has come has still to be served; one whose check fails is told so."""
+        if self.turn.done():
+            return False
+        try:
+            if self.terms.check is not None:
+                self.terms.check()
+        except Exception as refusal:  # noqa: BLE001 - whatever it is, it is for who waits
+            self.turn.set_exception(refusal)
+            return False
+        return True
+
 
 @dataclass(slots=True)
 class _Resource:
     holder: MemoryLease | None = None
-    queue: deque[_Waiter] = field(default_factory=deque)
+    queue: OrderedDict[_Waiter, None] = field(default_factory=OrderedDict)
+    bounded: int = 0
+
+    def join(self, waiter: _Waiter) -> None:
+        """Queue."""
+        self.queue[waiter] = None
+        self.bounded += waiter.terms.waiters is not None
+
+    def leave(self, waiter: _Waiter) -> bool:
+        """Leave the queue; tell whether it was in there."""
+        queued = waiter in self.queue
+        if queued:
+            del self.queue[waiter]
+            self.bounded -= waiter.terms.waiters is not None
+        return queued
 
 
 class MemoryLock:
@@ -110,8 +136,7 @@ class MemoryLock:
         self._state.suspend(lease.key)
 
     def _admit(self, resource: _Resource, terms: LeaseTerms) -> None:
-        bounded = sum(waiter.terms.waiters is not None for waiter in resource.queue)
-        if terms.waiters is not None and bounded >= terms.waiters:
+        if terms.waiters is not None and resource.bounded >= terms.waiters:
             detail = "Too many requests wait for this resource."
             raise ResourceBusy(detail, retry_after=self._retry_after(resource))
         if self._room <= 0:
@@ -124,7 +149,7 @@ class MemoryLock:
     async def _queue(self, key: str, resource: _Resource, terms: LeaseTerms) -> MemoryLease:
         loop = self._loop or asyncio.get_running_loop()
         waiter = _Waiter(terms, self._clock() + terms.wait, loop.create_future())
-        resource.queue.append(waiter)
+        resource.join(waiter)
         self._room -= 1
         if resource.holder is not None:
             self._wake_at_expiry(resource.holder)
@@ -143,14 +168,13 @@ class MemoryLock:
 
     def _leave(self, resource: _Resource, waiter: _Waiter) -> None:
         """Take a waiter out of the queue; a turn that it was given and never used goes to the next."""
-        if waiter in resource.queue:
-            resource.queue.remove(waiter)
-        elif waiter.turn.done() and not waiter.turn.cancelled() and waiter.turn.exception() is None:
-            self.release(waiter.turn.result())
+        turn = waiter.turn
+        if not resource.leave(waiter) and turn.done() and not turn.cancelled() and turn.exception() is None:
+            self.release(turn.result())
 
     def _give_up(self, resource: _Resource, waiter: _Waiter) -> None:
         if not waiter.turn.done():
-            resource.queue.remove(waiter)
+            resource.leave(waiter)
             waiter.turn.set_exception(self._too_long(resource))
 
     def _advance(self, key: str, resource: _Resource) -> None:
@@ -159,8 +183,9 @@ class MemoryLock:
         if holder is not None and holder.lapses and self._clock() >= holder.expires:
             self._vacate(resource)
         while resource.holder is None and resource.queue:
-            waiter = resource.queue.popleft()
-            if not waiter.turn.done():
+            waiter = next(iter(resource.queue))
+            resource.leave(waiter)
+            if waiter.wants():
                 waiter.turn.set_result(self._grant(key, resource, waiter.terms))
         if resource.holder is not None and resource.queue:
             self._wake_at_expiry(resource.holder)

@@ -9,7 +9,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from math import ceil
 from random import random
@@ -79,7 +79,7 @@ class RedisLock:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + terms.wait
         # While one of us waits for the store it holds the place of this process, so its lease there is as much longer.
-        local_terms = LeaseTerms(terms.wait, terms.wait + terms.read, terms.write, terms.waiters)
+        local_terms = replace(terms, read=terms.wait + terms.read)
         async with self._queue.hold(key, local_terms) as local:
             lease = await self._entered(key, terms, local, deadline)
             try:
