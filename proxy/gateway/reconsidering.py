@@ -5,17 +5,18 @@ known, in this process (`proxy.gateway.sharing`) and among replicas (`ports.Stat
 """
 
 from proxy.core import cors, selecting
-from proxy.core.verdict import PreconditionFailed, PreconditionRequired, Refusal
+from proxy.core.representation import Opaque
+from proxy.core.verdict import Perform, PreconditionFailed, PreconditionRequired, Verdict
 from proxy.gateway.declining import Declining
-from proxy.gateway.exchange import Answer, Write
-from proxy.gateway.sharing import Seen
+from proxy.gateway.exchange import Answer, Selection, Write
+from proxy.gateway.sharing import Seen, Sight
 from proxy.ports import Lease, Remembered
 
 
 class Overtaken(Exception):
     """A request that waits need not wait any longer: what was seen since it arrived refuses it."""
 
-    def __init__(self, verdict: Refusal, seen: Seen) -> None:
+    def __init__(self, verdict: Verdict, seen: Seen) -> None:
         super().__init__(verdict)
         self.verdict = verdict
         self.seen = seen
@@ -24,16 +25,18 @@ class Overtaken(Exception):
 class Reconsidering(Declining):
     """Refuse by a selection that began after the request arrived. Raised by every coroutine: `errors.Failure`."""
 
-    def overtaken(self, write: Write) -> None:
-        """Look, when its turn has come, at what others of this process have seen since a request arrived.
+    def overtaken(self, write: Write) -> bool:
+        """Look, when the turn of a request has come that waited, at what others of this process have seen.
 
-        Raised when that refuses it: `Overtaken`. Then it needs neither the resource nor the store.
+        Tell whether that would refuse it but for having begun before it arrived: then many of its kind may be coming,
+        and one selection refuses all that it waits for. Raised when it is refused: `Overtaken`; it needs neither the
+        resource nor the store then.
         """
-        seen = self._seen_for(write)
-        if seen is not None:
-            refusal = self._refusal(write, seen)
-            if refusal is not None:
-                raise Overtaken(refusal, seen)
+        sights = self._sights(write)
+        refusal = self._refusal(write, sights[-1].seen) if sights else None
+        if refusal is not None and all(sight.follows(write) for sight in sights):
+            raise Overtaken(refusal, sights[-1].seen)
+        return refusal is not None
 
     async def refuse_overtaken(self, write: Write, overtaken: Overtaken) -> Answer:
         """Answer a request that was overtaken as if it had selected what was seen."""
@@ -57,22 +60,23 @@ class Reconsidering(Declining):
         refusal = None if self.elsewhere(write.match, write.conditions, known) else self._refusal(write, known)
         return None if refusal is None else Answer(refusal, None)
 
-    def _seen_for(self, write: Write) -> Seen | None:
-        """Return what would be compared with, if it has been seen: as `select_compared` finds it."""
-        own = self._sharing.seen_for(write, self.selector(write.asks, write.match))
-        if own is None:
-            return None
-        other = self.elsewhere(write.match, write.conditions, own)
-        if other is None:
-            return own
-        return self._sharing.seen_for(write, self.selector(selecting.of_variant(write.asks, other), write.match))
+    def _sights(self, write: Write) -> list[Sight]:
+        """Return what was seen last of what `select_compared` would ask for; nothing where some of it was not."""
+        own = self._sharing.latest(write, self.selector(write.asks, write.match))
+        other = None if own is None else self.elsewhere(write.match, write.conditions, own.seen)
+        if own is None or other is None:
+            return [] if own is None else [own]
+        asks = selecting.of_variant(write.asks, other)
+        variant = self._sharing.latest(write, self.selector(asks, write.match))
+        return [] if variant is None else [own, variant]
 
-    def _refusal(self, write: Write, seen: Seen) -> Refusal | None:
+    def _refusal(self, write: Write, seen: Seen) -> Verdict | None:
+        """Return what keeps a write from being performed in the state that was seen, where that is enough to say so."""
         method, match, conditions = write.request.method, write.match, write.conditions
-        if not isinstance(seen, Remembered):
+        if isinstance(seen, Selection):
             verdict = self.judge(method, match, conditions, seen)
-        elif write.shown_at_once:
-            verdict = self.judge_by(method, match, conditions, seen.current)
-        else:
+            return None if isinstance(verdict, Perform) or isinstance(seen.selected, Opaque) else verdict
+        if not write.shown_at_once:
             return None
+        verdict = self.judge_by(method, match, conditions, seen.current)
         return verdict if isinstance(verdict, (PreconditionFailed, PreconditionRequired)) else None

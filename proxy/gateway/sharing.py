@@ -21,8 +21,8 @@ Seen = Selection | Remembered
 
 
 @dataclass(frozen=True, slots=True)
-class _Sight:
-    """`begun` is when a selection began in the order of this process; 0 for one of another."""
+class Sight:
+    """Something seen. `begun` is when a selection began in the order of this process; 0 for one of another."""
 
     seen: Seen
     begun: int
@@ -38,7 +38,7 @@ class Sharing:
     def __init__(self) -> None:
         self._order = count(1)
         self._waiting: dict[str, int] = {}
-        self._sights: dict[str, dict[bytes, _Sight]] = {}
+        self._sights: dict[str, dict[bytes, Sight]] = {}
 
     def now(self) -> int:
         """Return a number higher than all before: requests and selections of this process have an exact order."""
@@ -63,15 +63,14 @@ class Sharing:
         sights = self._sights.setdefault(key, {})
         known = sights.pop(selector, None)
         later = known is not None and known.seen.began.after(seen.began)
-        sights[selector] = known if known is not None and later else _Sight(seen, begun)
+        sights[selector] = known if known is not None and later else Sight(seen, begun)
         if len(sights) > SELECTORS:
             del sights[next(iter(sights))]
 
-    def seen_for(self, write: Write, selector: bytes) -> Seen | None:
-        """Return the latest that was seen with that selector, if it began after the request arrived."""
+    def latest(self, write: Write, selector: bytes) -> Sight | None:
+        """Return what was seen last with that selector."""
         sights = self._sights.get(write.match.lock_key, {})
         sight = sights.get(selector)
-        if sight is None or not sight.follows(write):
-            return None
-        sights[selector] = sights.pop(selector)  # what is asked for stays
-        return sight.seen
+        if sight is not None:
+            sights[selector] = sights.pop(selector)  # what is asked for stays
+        return sight

@@ -11,15 +11,17 @@ class LeaseTerms:
     """How a resource is held. `read` and `write` are the lease's length in its two phases; `wait` the longest wait.
 
     `waiters` is how many may queue for the resource in this process; None for a request that one selection refuses
-    once another writer has won, so that only the process-wide limit bounds it. `check` is called when the turn of one
-    who waited in this process has come: what it raises is raised by `hold`, and the turn is the next one's.
+    once another writer has won, so that only the process-wide limit bounds it.
+
+    `check` is called when the turn of one who waited in this process has come. What it raises is raised by `hold`, and
+    the turn is the next one's. True: nothing is lost if it is served a moment later, with others who are coming.
     """
 
     wait: float
     read: float
     write: float
     waiters: int | None
-    check: Callable[[], None] | None = None
+    check: Callable[[], bool] | None = None
 
 
 class Lease(Protocol):

@@ -19,6 +19,9 @@ from redis.exceptions import RedisError, ResponseError
 Opening = Callable[[], AbstractAsyncContextManager[AbstractConnection]]
 Answer = asyncio.Future[Any]
 
+GRACE: Final = 3
+"""Turns of the loop that a late call is given: for what came to be polled, taken in and given to its call."""
+
 _FAULTS: Final = (RedisError, OSError, TimeoutError)
 
 
@@ -70,12 +73,19 @@ class _Link:
         self._calls.append((answer, until))
         self._more.set()
         if self._timer is None:
-            self._timer = self._loop.call_at(until, self._look)
+            self._timer = self._loop.call_at(until, self._ring)
         return answer
 
     async def aclose(self) -> None:
         self._task.cancel()
         await asyncio.wait([self._task])
+
+    def _ring(self, turns: int = GRACE) -> None:
+        """Look for what is late, once what has come meanwhile was read: it may be our own loop that stood still."""
+        if turns and self.usable:
+            self._timer = self._loop.call_later(0.0, self._ring, turns - 1)
+        else:
+            self._look()
 
     def _look(self) -> None:
         """Fail what is late. Once something was, the connection ends when nothing is waited for any more.
@@ -88,7 +98,7 @@ class _Link:
             if answer.done():
                 continue
             if until > now:
-                self._timer = self._loop.call_at(until, self._look)
+                self._timer = self._loop.call_at(until, self._ring)
                 return
             answer.set_exception(TimeoutError())
             self.usable = False
