@@ -4,13 +4,17 @@ What lives here: connections, one request on each, and the status and fields of 
 """
 
 import asyncio
+import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit
 
 PATIENCE = 60.0
 """Seconds after which a test that waits for answers fails."""
+REST = 0.2
+"""Seconds without work after which a process has nothing left to do. Its time is counted in hundredths."""
 AT_ONCE = 100
 """How many connections are made at a time: more than a listener's backlog would be dropped, and wait for a second."""
 
@@ -30,9 +34,22 @@ def request(method: str, path: str, content: bytes = b"", **fields: str) -> byte
     return f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode("latin-1") + content
 
 
-def storm(urls: Sequence[str], requests: Sequence[bytes]) -> list[Told]:
-    """Send all requests at once, to the URLs in turn; return the answers in the same order."""
-    return asyncio.run(_storm([urls[number % len(urls)] for number in range(len(requests))], requests))
+def storm(urls: Sequence[str], requests: Sequence[bytes], meanwhile: Callable[[], None] = lambda: None) -> list[Told]:
+    """Send all requests at once, to the URLs in turn; return the answers in the same order.
+
+    `meanwhile` is done between the two.
+    """
+    return asyncio.run(_storm([urls[number % len(urls)] for number in range(len(requests))], requests, meanwhile))
+
+
+def at_rest(*pids: int) -> None:
+    """Wait until none of these processes has anything to do: all that was sent has arrived, and waits."""
+    ending, before, since = time.monotonic() + PATIENCE, _worked(pids), time.monotonic()
+    while time.monotonic() - since < REST:
+        assert time.monotonic() < ending, "some process is always at work"
+        time.sleep(REST / 10)
+        if (now := _worked(pids)) != before:
+            before, since = now, time.monotonic()
 
 
 def statuses(told: Sequence[Told]) -> Counter[int]:
@@ -40,12 +57,18 @@ def statuses(told: Sequence[Told]) -> Counter[int]:
     return Counter(each.status for each in told)
 
 
-async def _storm(urls: Sequence[str], requests: Sequence[bytes]) -> list[Told]:
+def _worked(pids: Sequence[int]) -> list[list[str]]:
+    """Return the processor time that each has had, in its two kinds."""
+    return [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13] for pid in pids]
+
+
+async def _storm(urls: Sequence[str], requests: Sequence[bytes], meanwhile: Callable[[], None]) -> list[Told]:
     room = asyncio.Semaphore(AT_ONCE)
     async with asyncio.timeout(PATIENCE):
         streams = await asyncio.gather(*(_opened(room, url) for url in urls))
         for (_, writer), sent in zip(streams, requests, strict=True):
             writer.write(sent)
+        await asyncio.to_thread(meanwhile)
         told = await asyncio.gather(*(_answer(reader) for reader, _ in streams))
     for _, writer in streams:
         writer.transport.abort()
