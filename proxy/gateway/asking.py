@@ -7,7 +7,6 @@ here: what is done about the state; `proxy.gateway.reading` and `proxy.gateway.w
 from dataclasses import replace
 
 from proxy.core import cors, entity_tag, preconditions, presenting, selecting
-from proxy.core import variant as variants
 from proxy.core.entity_tag import EntityTag
 from proxy.core.fields import Fields
 from proxy.core.matching import Match, Routes
@@ -18,10 +17,10 @@ from proxy.core.representation import Opaque, Representation
 from proxy.core.route import Query
 from proxy.core.tag_rules import Aba
 from proxy.core.target import Target
-from proxy.core.variant import Variant
 from proxy.core.verdict import Indeterminate, PreconditionFailed, Reason, Verdict
 from proxy.gateway.crafting import Craft
 from proxy.gateway.exchange import Selection
+from proxy.gateway.sharing import Sharing
 from proxy.gateway.skimming import Needs, Shown
 from proxy.ports import (
     Budget,
@@ -63,6 +62,7 @@ class Asking:
         self._state = state
         self._minter = minter
         self._craft = Craft(minter, workshop)
+        self._sharing = Sharing()
 
     def conditions(self, request: Request, match: Match) -> Preconditions:
         """Read the preconditions as the route takes them. Raised when malformed: `errors.MalformedPrecondition`.
@@ -78,43 +78,6 @@ class Asking:
     def naming_ours(self, request: Request) -> frozenset[str]:
         """Return the fields of preconditions that name a tag of ours, in any spelling; it is nothing elsewhere (I6)."""
         return frozenset(name for name in TAGGED if any(map(self._minter.is_ours, _listed(request.fields, name))))
-
-    async def select_compared(  # noqa: PLR0913 - whose it is, what for, and under which lease
-        self,
-        asks: Request,
-        match: Match,
-        conditions: Preconditions,
-        journal: Journal,
-        *,
-        under: Lease | None = None,
-        needs: Needs = Needs.TAG,
-    ) -> Selection:
-        """Select what a write is compared with: what its own fields select, or else the variant that its tag names.
-
-        Its own come first: what they select may depend on more of them than a tag can name.
-        """
-        selection = await self.select(asks, match, journal, under=under, needs=needs)
-        if _names(conditions, selection.validator):
-            return selection
-        head, shows = selection.selected.response, isinstance(selection.selected, Representation)
-        other = self.other_variant(match, conditions, variants.of(head.fields) if shows else None)
-        if other is None or not (shows or head.status == NOT_ACCEPTABLE):
-            return selection
-        await selection.aclose()
-        return await self.select(selecting.of_variant(asks, other), match, journal, under=under, needs=needs)
-
-    def other_variant(self, match: Match, conditions: Preconditions, shown: Variant | None) -> Variant | None:
-        """Return the variant that the first such tag in If-Match names, where it is another than the one `shown`."""
-        listed = conditions.if_match if isinstance(conditions.if_match, tuple) else ()
-        named = (self._minter.variant(match.tag_key, tag) for tag in listed)
-        variant = next((each for each in named if each is not None), None)
-        return None if variant == shown else variant
-
-    def is_of_this_variant(self, match: Match, conditions: Preconditions, current: Validator | None) -> bool:
-        """Tell whether If-Match can be compared with a state, as far as its tags name variants."""
-        if current is None:
-            return True
-        return self.other_variant(match, conditions, self._minter.variant(match.tag_key, current.tag)) is None
 
     async def select(  # noqa: PLR0913 - whose it is, what for, and under which lease
         self,
@@ -136,7 +99,7 @@ class Asking:
         sent = asked if under is None else selecting.fenced(asked, match.route.fence, under.fence)
         with journal.step(step):
             writes = await self._state.writes(match.lock_key) if match.reading.rules.aba is Aba.DETECT else None
-            began = self._state.now()
+            began, begun = self._state.now(), self._sharing.now()
             shown = await self.ask(sent, match, journal, step, needs, writes)
         selected, validator = shown.selected, shown.validator
         if isinstance(selected, Representation) and validator is None:
@@ -144,7 +107,21 @@ class Asking:
             validator, tagged = await self._craft.tagged(request, match, received, routes, writes=writes)
             selected = Representation(tagged)
         selector = speaks_for(match, asked)
-        return Selection(selected, validator, shown.rest, request, selector, began, revalidate, shown.digest)
+        selection = Selection(selected, validator, shown.rest, request, selector, began, revalidate, shown.digest)
+        if under is not None:
+            self._tell(match, selection, begun, kept=shown.validator is None)
+        return selection
+
+    def _tell(self, match: Match, selection: Selection, begun: int, *, kept: bool) -> None:
+        """Tell those who wait what was seen: a state, with its content if that was `kept`, or that there is another."""
+        selected = selection.selected
+        if not isinstance(selected, Opaque) or selected.response.status == NOT_ACCEPTABLE:
+            seen = replace(selection, rest=None) if kept else remembered(match, selection)
+            self._sharing.tell(match.lock_key, selection.selector, seen, begun=begun)
+
+    def selector(self, request: Request, match: Match) -> bytes:
+        """Return what a selection on behalf of a write goes by."""
+        return speaks_for(match, asked_of_origin(request, match, match.state_target, revalidate=True))
 
     async def recall(self, request: Request, match: Match, journal: Journal) -> Remembered | None:
         """Return what is remembered for a request like this, of what the origin server itself showed."""
@@ -203,12 +180,6 @@ class Asking:
         except BaseException:
             await reply.aclose()
             raise
-
-
-def _names(conditions: Preconditions, current: Validator | None) -> bool:
-    """Tell whether a tag in If-Match is that of a state."""
-    listed = conditions.if_match if isinstance(conditions.if_match, tuple) else ()
-    return current is not None and any(tag.strong_match(current.tag) for tag in listed)
 
 
 def _listed(fields: Fields, name: str) -> tuple[EntityTag, ...]:

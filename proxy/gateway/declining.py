@@ -24,20 +24,24 @@ class Declining(Reading):
     async def decline(self, write: Write, verdict: Verdict, selection: Selection) -> Answer:
         """Answer a write that is not performed: a refusal, or the origin server's own answer to the selection (I7)."""
         selected = selection.selected
-        status = selected.response.status
         if not isinstance(selected, Opaque):
             await self._remember(write, selection)
         elif not selected.why.relayed:
             await selection.aclose()
             comparable(selection)
+        return await self.declined(write, verdict, selection)
+
+    async def declined(self, write: Write, verdict: Verdict, selection: Selection) -> Answer:
+        """Answer it by a selection that others know of, as far as they may."""
         if await self._is_done(write, verdict, selection):
             await selection.aclose()
             return Answer(AlreadyApplied(Reason.APPLIED), await self._done(write, selection))
         if not isinstance(verdict, Indeterminate):
             await selection.aclose()
             return self.refuse(write, verdict, selection)
-        response = presenting.untagged(selected.response, write.match.reading.rules)
-        note = f"the selection was answered {status}; the request was not forwarded"
+        head = selection.selected.response
+        response = presenting.untagged(head, write.match.reading.rules)
+        note = f"the selection was answered {head.status}; the request was not forwarded"
         return Answer(verdict, response, selection.rest, note=note)
 
     def refuse(self, write: Write, verdict: Verdict, selection: Selection) -> Answer:

@@ -83,8 +83,9 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """An unsafe request on a guarded resource. `arrived` is when it was received whole.
+    """An unsafe request on a guarded resource. `arrived` is when it was received whole, as replicas can compare it.
 
+    `came` is the same in the order of this process, which is exact (`sharing`).
     `asks` is the same request with the fields from which its selections are made.
     """
 
@@ -95,6 +96,7 @@ class Write:
     conditions: Preconditions
     arrived: Moment
     journal: Journal
+    came: int = 0
 
     @property
     def depends_on_state(self) -> bool:

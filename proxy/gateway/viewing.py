@@ -9,13 +9,14 @@ from dataclasses import replace
 from proxy.core.matching import Match
 from proxy.core.message import Request
 from proxy.core.representation import Representation
-from proxy.gateway.asking import Asking, asked_of_origin, speaks_for
+from proxy.gateway.asking import asked_of_origin, speaks_for
+from proxy.gateway.comparing import Comparing
 from proxy.gateway.exchange import Selection
 from proxy.gateway.skimming import Needs
 from proxy.ports import Journal, Step
 
 
-class Viewing(Asking):
+class Viewing(Comparing):
     """Select for who reads. Raised by every coroutine: `errors.Failure`."""
 
     async def select_to_show(self, request: Request, match: Match, journal: Journal) -> Selection:

@@ -21,7 +21,6 @@ from proxy.core.representation import Representation
 from proxy.core.tag_rules import Aba
 from proxy.core.verdict import (
     Perform,
-    PreconditionFailed,
     PreconditionRequired,
     Reason,
     Refusal,
@@ -30,8 +29,8 @@ from proxy.core.verdict import (
 from proxy.errors import Failure, NotSent, Outcome, StoreFailure, Unanswered
 from proxy.gateway import rewriting
 from proxy.gateway.creating import Creation
-from proxy.gateway.declining import Declining
 from proxy.gateway.exchange import Answer, Plan, Selection, Write, matched, unknown
+from proxy.gateway.reconsidering import Overtaken, Reconsidering
 from proxy.gateway.skimming import Needs
 from proxy.ports import Budget, Journal, Lease, LeaseTerms, Purpose, ReceivedContent, Reply, Step
 
@@ -39,7 +38,7 @@ INCONCLUSIVE = frozenset({502, 504})
 """What a gateway between us and the origin server says of a write that it lost sight of (RFC 9110 15.6.3, 15.6.5)."""
 
 
-class Gateway(Declining):
+class Gateway(Reconsidering):
     """Decides about every request. Raised by every coroutine: `errors.Failure`."""
 
     async def guard(self, request: Request, content: ReceivedContent, plan: Plan, journal: Journal) -> Answer:
@@ -48,17 +47,27 @@ class Gateway(Declining):
         request, content = await self.forwarded(request, content, match)
         conditions = self.conditions(request, match)
         asks = selecting.on_behalf(request, match.route.select)
-        write = Write(request, asks, content, match, conditions, self._state.now(), journal)
+        write = Write(request, asks, content, match, conditions, self._state.now(), journal, self._sharing.now())
         lacking = self.require(match, conditions, journal)
         refused = await self.foreknow(write) if lacking is None else Answer(lacking, None)
         if refused is not None:
             return refused
+        try:
+            return await self._held(write)
+        except Overtaken as overtaken:
+            return await self.refuse_overtaken(write, overtaken)
+
+    async def _held(self, write: Write) -> Answer:
+        """Decide about a write and do it, all under one lease."""
+        match, conditions, asks = write.match, write.conditions, write.asks
         async with self.hold(write) as lease:
             if write.depends_on_state:
                 refused = await self.reconsider(write, lease)
                 if refused is not None:
                     return refused
-                selection = await self.select_compared(asks, match, conditions, journal, under=lease, needs=write.needs)
+                selection = await self.select_compared(
+                    asks, match, conditions, write.journal, under=lease, needs=write.needs
+                )
                 verdict = self.evaluate(write, selection)
                 if not isinstance(verdict, Perform):
                     return await self.decline(write, verdict, selection)
@@ -102,31 +111,20 @@ class Gateway(Declining):
 
     @asynccontextmanager
     async def hold(self, write: Write) -> AsyncIterator[Lease]:
-        """Keep every other writer of the resource out, from here to the end of the write (I1, I9)."""
+        """Keep every other writer of the resource out, from here to the end of the write (I1, I9).
+
+        Raised when what is seen meanwhile refuses a write that waits: `Overtaken`.
+        """
         rules = write.match.route.lock
         waiters = None if write.exclusive else rules.waiters
-        terms = LeaseTerms(rules.wait, rules.read, rules.write, waiters)
+        check = partial(self.overtaken, write) if write.depends_on_state else None
+        terms = LeaseTerms(rules.wait, rules.read, rules.write, waiters, check)
         with ExitStack() as waiting:
             waiting.enter_context(write.journal.step(Step.HOLD))
+            waiting.enter_context(self._sharing.waiting(write.match.lock_key))
             async with self._lock.hold(write.match.lock_key, terms) as lease:
                 waiting.close()
                 yield lease
-
-    async def reconsider(self, write: Write, lease: Lease) -> Answer | None:
-        """Refuse by a selection that began after the request arrived, if one is remembered. It never permits (I2).
-
-        Who held the resource meanwhile may have left one; nobody else can have.
-        """
-        if not lease.waited or not write.shown_at_once:
-            return None
-        known = await self.recall(write.asks, write.match, write.journal)
-        if known is None or not known.began.after(write.arrived):
-            return None
-        if not self.is_of_this_variant(write.match, write.conditions, known.current):
-            return None
-        verdict = self.judge_by(write.request.method, write.match, write.conditions, known.current)
-        refused = isinstance(verdict, (PreconditionFailed, PreconditionRequired))
-        return Answer(verdict, None) if refused else None
 
     def evaluate(self, write: Write, selection: Selection) -> Verdict:
         """Compare the preconditions with what the origin server just showed (RFC 9110 section 13.2.2)."""

@@ -1,5 +1,6 @@
 """Mutual exclusion of the writers of a resource."""
 
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -11,12 +12,16 @@ class LeaseTerms:
 
     `waiters` is how many may queue for the resource in this process; None for a request that one selection refuses
     once another writer has won, so that only the process-wide limit bounds it.
+
+    `check` is called when the turn of one who waited in this process has come. What it raises is raised by `hold`, and
+    the turn is the next one's. True: nothing is lost if it is served a moment later, with others who are coming.
     """
 
     wait: float
     read: float
     write: float
     waiters: int | None
+    check: Callable[[], bool] | None = None
 
 
 class Lease(Protocol):

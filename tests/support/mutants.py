@@ -86,7 +86,7 @@ def remembering() -> None:
     def hoard(self: MemoryState, key: str) -> None:
         pass
 
-    Gateway.reconsider = old  # type: ignore[method-assign]  # likewise
+    Gateway.reconsider = old  # type: ignore[assignment, method-assign]  # likewise
     MemoryState.forget = forget  # type: ignore[method-assign]  # likewise
     MemoryState.suspend = MemoryState.resume = hoard  # type: ignore[method-assign]  # likewise
 

@@ -8,29 +8,23 @@ clock is that of the loop's deadlines: one that goes on in a suspended machine w
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from math import ceil
+from typing import Final
 
 from proxy.adapters.memory.lease import MemoryLease
+from proxy.adapters.memory.queueing import Resource, Turn, Waiter
 from proxy.adapters.memory.state import MemoryState
 from proxy.errors import LeaseLost, ResourceBusy
 from proxy.ports import LeaseTerms
 
+GATHERING: Final = 0.25
+"""Seconds for which waiters are gathered at most that one selection will do for."""
 
-@dataclass(slots=True, eq=False)
-class _Waiter:
-    terms: LeaseTerms
-    deadline: float
-    turn: "asyncio.Future[MemoryLease]"
-
-
-@dataclass(slots=True)
-class _Resource:
-    holder: MemoryLease | None = None
-    queue: deque[_Waiter] = field(default_factory=deque)
+MOMENT: Final = 0.005
+QUIET: Final = 2
+"""After how many moments in which nobody came they are complete; one may have been over before anybody could."""
 
 
 class MemoryLock:
@@ -52,7 +46,7 @@ class MemoryLock:
         self._room = waiters
         self._clock = clock
         self._loop = loop
-        self._resources: dict[str, _Resource] = {}
+        self._resources: dict[str, Resource] = {}
         self._fence = 0
 
     @asynccontextmanager
@@ -74,9 +68,9 @@ class MemoryLock:
 
     async def acquire(self, key: str, terms: LeaseTerms) -> MemoryLease:
         """Return a lease of `key`; raise `ResourceBusy` when the queue or the wait is too long."""
-        resource = self._resources.setdefault(key, _Resource())
+        resource = self._resources.setdefault(key, Resource())
         self._advance(key, resource)
-        if resource.holder is None:
+        if resource.free:
             return self._grant(key, resource, terms)
         self._admit(resource, terms)
         return await self._queue(key, resource, terms)
@@ -109,9 +103,8 @@ class MemoryLock:
         lease.writing = True
         self._state.suspend(lease.key)
 
-    def _admit(self, resource: _Resource, terms: LeaseTerms) -> None:
-        bounded = sum(waiter.terms.waiters is not None for waiter in resource.queue)
-        if terms.waiters is not None and bounded >= terms.waiters:
+    def _admit(self, resource: Resource, terms: LeaseTerms) -> None:
+        if terms.waiters is not None and resource.bounded >= terms.waiters:
             detail = "Too many requests wait for this resource."
             raise ResourceBusy(detail, retry_after=self._retry_after(resource))
         if self._room <= 0:
@@ -121,10 +114,11 @@ class MemoryLock:
         if holder is not None and holder.abandoned and holder.expires - self._clock() > terms.wait:
             raise self._too_long(resource)
 
-    async def _queue(self, key: str, resource: _Resource, terms: LeaseTerms) -> MemoryLease:
+    async def _queue(self, key: str, resource: Resource, terms: LeaseTerms) -> MemoryLease:
         loop = self._loop or asyncio.get_running_loop()
-        waiter = _Waiter(terms, self._clock() + terms.wait, loop.create_future())
-        resource.queue.append(waiter)
+        waiter = Waiter(terms, self._clock() + terms.wait, loop.create_future())
+        resource.join(waiter)
+        resource.hurried = resource.hurried or (resource.gathering and waiter.called() is Turn.NOW)
         self._room -= 1
         if resource.holder is not None:
             self._wake_at_expiry(resource.holder)
@@ -141,46 +135,65 @@ class MemoryLock:
         lease.waited = True
         return lease
 
-    def _leave(self, resource: _Resource, waiter: _Waiter) -> None:
+    def _leave(self, resource: Resource, waiter: Waiter) -> None:
         """Take a waiter out of the queue; a turn that it was given and never used goes to the next."""
-        if waiter in resource.queue:
-            resource.queue.remove(waiter)
-        elif waiter.turn.done() and not waiter.turn.cancelled() and waiter.turn.exception() is None:
-            self.release(waiter.turn.result())
+        turn = waiter.turn
+        if not resource.leave(waiter) and turn.done() and not turn.cancelled() and turn.exception() is None:
+            self.release(turn.result())
 
-    def _give_up(self, resource: _Resource, waiter: _Waiter) -> None:
+    def _give_up(self, resource: Resource, waiter: Waiter) -> None:
         if not waiter.turn.done():
-            resource.queue.remove(waiter)
+            resource.leave(waiter)
             waiter.turn.set_exception(self._too_long(resource))
 
-    def _advance(self, key: str, resource: _Resource) -> None:
+    def _advance(self, key: str, resource: Resource, *, gathered: bool = False) -> None:
         """Drop a lapsed holder and hand a free resource to the next waiter."""
         holder = resource.holder
         if holder is not None and holder.lapses and self._clock() >= holder.expires:
             self._vacate(resource)
-        while resource.holder is None and resource.queue:
-            waiter = resource.queue.popleft()
-            if not waiter.turn.done():
+        while resource.holder is None and resource.queue and not resource.gathering:
+            waiter = resource.first()
+            turn = waiter.called()
+            if turn is Turn.SOON and not gathered:
+                self._gather(key, resource)
+                break
+            resource.leave(waiter)
+            if turn is not Turn.OVER:
                 waiter.turn.set_result(self._grant(key, resource, waiter.terms))
         if resource.holder is not None and resource.queue:
             self._wake_at_expiry(resource.holder)
         self._sweep(key, resource)
 
-    def _grant(self, key: str, resource: _Resource, terms: LeaseTerms) -> MemoryLease:
+    def _gather(self, key: str, resource: Resource) -> None:
+        """Serve nobody until no more have come for two moments in a row, or one who is not served as well later."""
+        loop, until = self._loop or asyncio.get_running_loop(), self._clock() + GATHERING
+
+        def look(joined: int, quiet: int) -> None:
+            quiet = quiet + 1 if resource.joined == joined else 0
+            if quiet < QUIET and not resource.hurried and self._clock() < until:
+                loop.call_later(MOMENT, look, resource.joined, quiet)
+            else:
+                resource.gathering = False
+                self._advance(key, resource, gathered=True)
+
+        resource.gathering, resource.hurried = True, False
+        loop.call_later(MOMENT, look, resource.joined, 0)
+
+    def _grant(self, key: str, resource: Resource, terms: LeaseTerms) -> MemoryLease:
         # Not before the wall clock, so that fences still rise after a restart of this process.
         self._fence = max(self._fence + 1, time.time_ns() // 1000)
         self._resources[key] = resource
         resource.holder = MemoryLease(self, key, terms, self._fence, self._clock() + terms.read)
         return resource.holder
 
-    def _vacate(self, resource: _Resource) -> None:
+    def _vacate(self, resource: Resource) -> None:
         holder, resource.holder = resource.holder, None
         if holder is not None and holder.timer is not None:
             holder.timer.cancel()
         if holder is not None and holder.writing:
             self._state.resume(holder.key)
 
-    def _outlive(self, resource: _Resource, lease: MemoryLease) -> None:
+    def _outlive(self, resource: Resource, lease: MemoryLease) -> None:
         """Keep an abandoned lease until it lapses; who cannot wait that long is told now."""
         self._wake_at_expiry(lease)
         for waiter in [waiter for waiter in resource.queue if waiter.deadline < lease.expires]:
@@ -201,11 +214,11 @@ class MemoryLock:
         else:
             self._advance(lease.key, resource)
 
-    def _sweep(self, key: str, resource: _Resource) -> None:
+    def _sweep(self, key: str, resource: Resource) -> None:
         if resource.holder is None and not resource.queue and self._resources.get(key) is resource:
             del self._resources[key]
 
-    def _too_long(self, resource: _Resource) -> ResourceBusy:
+    def _too_long(self, resource: Resource) -> ResourceBusy:
         holder = resource.holder
         if holder is not None and holder.abandoned:
             detail = "An earlier write to this resource had no answer; others wait until it can no longer be applied."
@@ -213,7 +226,7 @@ class MemoryLock:
             detail = "Other writes to this resource took longer than the route's `lock.wait`."
         return ResourceBusy(detail, retry_after=self._retry_after(resource))
 
-    def _retry_after(self, resource: _Resource) -> int:
+    def _retry_after(self, resource: Resource) -> int:
         holder = resource.holder
         if holder is None or not holder.abandoned:
             return 1

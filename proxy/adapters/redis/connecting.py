@@ -5,17 +5,20 @@ and reconnect behind our back. What must not: any command of the protocol.
 """
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any, Final, Protocol, TypeVar, cast
 
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 from redis.asyncio.cluster import ClusterNode, RedisCluster
+from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisClusterException, RedisError
 
+from proxy.adapters.redis.pipelining import Pipeline
 from proxy.core.address import TcpAddress, UnixAddress
 from proxy.core.store_address import StoreAddress, Topology
 
@@ -24,6 +27,9 @@ PATIENCE: Final = 0.25
 
 FAULTS: Final = (RedisError, RedisClusterException, OSError, TimeoutError)
 """All that a call may end in, if not in an answer. What the library says of a cluster is no RedisError."""
+
+OPENING: Final = 5.0
+"""Seconds that a connection has at most for coming about; whoever waits for it has less."""
 
 Value = str | bytes | int | float
 Answer = TypeVar("Answer")
@@ -74,7 +80,44 @@ async def within(seconds: float, answer: Awaitable[Answer]) -> Answer:
                 raise asyncio.CancelledError
 
 
-class _Followed(Redis):
+def calling(client: Client) -> Callable[..., Awaitable[Any]]:
+    """Return how a client is told to run a command: within so many seconds, the command, its words.
+
+    Over one connection for all where it has a pipeline: what a call costs here is then a quarter. Raised: `FAULTS`.
+    """
+    if isinstance(client, Piped):
+        return client.pipelined.call
+
+    def call(seconds: float, command: str, *words: Value) -> Awaitable[Any]:
+        return within(seconds, getattr(client, command.lower())(*words))
+
+    return call
+
+
+class Piped(Redis):
+    """A client of one server, whose scripts are called over one connection."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.pipelined = Pipeline(self._connection)
+
+    async def aclose(self, close_connection_pool: bool | None = None) -> None:  # noqa: FBT001 - as in redis-py
+        """Close every connection."""
+        await self.pipelined.aclose()
+        await super().aclose(close_connection_pool)
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[AbstractConnection]:
+        pool = self.connection_pool
+        connection = await within(OPENING, pool.get_connection())  # type: ignore[no-untyped-call]  # of redis-py
+        try:
+            yield connection
+        finally:
+            await connection.disconnect()
+            await pool.release(connection)
+
+
+class _Followed(Piped):
     """A client of whichever server is primary. Those that the sentinels are asked with are closed with it."""
 
     async def aclose(self, close_connection_pool: bool | None = None) -> None:  # noqa: FBT001 - as in redis-py
@@ -90,8 +133,8 @@ def connect(address: StoreAddress) -> Client:
         return _cluster(address)
     (node,) = address.nodes
     if isinstance(node, UnixAddress):
-        return cast("Client", Redis(unix_socket_path=node.path, db=address.database, **_options(address)))
-    return cast("Client", Redis(host=node.host, port=node.port, db=address.database, **_options(address)))
+        return cast("Client", Piped(unix_socket_path=node.path, db=address.database, **_options(address)))
+    return cast("Client", Piped(host=node.host, port=node.port, db=address.database, **_options(address)))
 
 
 def _by_sentinel(address: StoreAddress) -> Client:

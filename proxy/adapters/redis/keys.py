@@ -37,9 +37,9 @@ class Naming:
 
     def of(self, resource: str) -> Keys:
         """Return the keys of a resource."""
-        name = blake2b(resource.encode("utf-8", "surrogatepass"), digest_size=16, key=self._key)
-        bucket = self._bucket(int.from_bytes(name.digest()[:2]) % BUCKETS)
-        lock, state, queue, turn, count, channel = (f"{bucket}:{kind}:{name.hexdigest()}" for kind in "LSQNCW")
+        digest = blake2b(resource.encode("utf-8", "surrogatepass"), digest_size=16, key=self._key).digest()
+        bucket, name = self._bucket(int.from_bytes(digest[:2]) % BUCKETS), digest.hex()
+        lock, state, queue, turn, count, channel = [f"{bucket}:{kind}:{name}" for kind in "LSQNCW"]
         return Keys(lock, f"{bucket}:F", f"{bucket}:E", state, queue, turn, count, channel)
 
     def epochs(self) -> list[str]:

@@ -9,7 +9,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from math import ceil
 from random import random
@@ -79,16 +79,13 @@ class RedisLock:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + terms.wait
         # While one of us waits for the store it holds the place of this process, so its lease there is as much longer.
-        local_terms = LeaseTerms(terms.wait, terms.wait + terms.read, terms.write, terms.waiters)
+        local_terms = replace(terms, read=terms.wait + terms.read)
         async with self._queue.hold(key, local_terms) as local:
             lease = await self._entered(key, terms, local, deadline)
             try:
                 yield lease
             finally:
-                leaving = asyncio.create_task(self._leave(key, lease))
-                self._leaving.add(leaving)
-                leaving.add_done_callback(self._leaving.discard)
-                await asyncio.shield(leaving)
+                await self._left(key, lease)
 
     async def aclose(self) -> None:
         """Let those who leave do so, and give up what is still to be released."""
@@ -108,6 +105,16 @@ class RedisLock:
             granted, waited = None, False
         unseen = partial(self._on_unseen, key)
         return RedisLease(local, terms, granted, local.waited or waited, self._fall_back, unseen)
+
+    async def _left(self, key: str, lease: RedisLease) -> None:
+        """End a lease. Cancelled, it begins anew where nobody waits for it: to end one twice does no harm."""
+        try:
+            await self._leave(key, lease)
+        except asyncio.CancelledError:
+            leaving = asyncio.create_task(self._leave(key, lease))
+            self._leaving.add(leaving)
+            leaving.add_done_callback(self._leaving.discard)
+            raise
 
     async def _leave(self, key: str, lease: RedisLease) -> None:
         """End a lease whatever happens (I8)."""

@@ -19,6 +19,7 @@ All times in scripts are microseconds of the store's own clock; lengths given to
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha1
 from typing import Final
 
@@ -33,7 +34,12 @@ class Script:
     @property
     def sha(self) -> str:
         """The digest that EVALSHA asks for."""
-        return sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+        return _digest(self.text)
+
+
+@lru_cache
+def _digest(text: str) -> str:
+    return sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
 CLOCK: Final = """

@@ -14,7 +14,7 @@ from typing import Any, Final
 from redis.exceptions import NoScriptError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from proxy.adapters.redis.connecting import FAULTS, PATIENCE, Client, Value, within
+from proxy.adapters.redis.connecting import FAULTS, PATIENCE, Client, Value, calling
 from proxy.adapters.redis.keys import Naming
 from proxy.adapters.redis.scripts import Script
 from proxy.adapters.redis.timing import Reading, StoreClock, local_time
@@ -97,6 +97,9 @@ class Store:
     life: str = field(default_factory=lambda: secrets.token_hex(8))
     _room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
 
+    def __post_init__(self) -> None:
+        self._call = calling(self.client)
+
     @property
     def terms(self) -> tuple[str, str]:
         """The two arguments of every script that looks at the epoch: the quarantine in microseconds, an id."""
@@ -120,7 +123,7 @@ class Store:
     async def attempt(self, script: Script, keys: Sequence[str], *arguments: Value) -> Reply:
         """Run a script whether the store is believed to be usable or not. Raised: one of `FAULTS`."""
         sent = local_time()
-        values = await within(self.patience, self._evaluate(script, len(keys), *keys, *arguments))
+        values = await self._evaluate(script, len(keys), *keys, *arguments)
         return Reply(values, sent, local_time())
 
     async def aclose(self) -> None:
@@ -130,6 +133,6 @@ class Store:
 
     async def _evaluate(self, script: Script, count: int, *rest: Value) -> Any:
         try:
-            return await self.client.evalsha(script.sha, count, *rest)
+            return await self._call(self.patience, "EVALSHA", script.sha, count, *rest)
         except NoScriptError:  # a server that has not seen it yet, or was restarted
-            return await self.client.eval(script.text, count, *rest)
+            return await self._call(self.patience, "EVAL", script.text, count, *rest)

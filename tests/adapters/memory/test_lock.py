@@ -3,12 +3,13 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import replace
 from typing import TypeVar
 
 import pytest
 
 from proxy.adapters.memory.lease import MemoryLease
-from proxy.adapters.memory.lock import MemoryLock
+from proxy.adapters.memory.lock import GATHERING, MOMENT, QUIET, MemoryLock
 from proxy.adapters.memory.state import MemoryState
 from proxy.errors import LeaseLost, ResourceBusy
 from proxy.ports import LeaseTerms, Remembered
@@ -476,3 +477,107 @@ async def test_it_runs_on_an_event_loop(terms: LeaseTerms) -> None:
     async with lock.hold("k", terms) as lease:
         await lease.confirm()
     assert lock.resources() == 0
+
+
+# Checks ---------------------------------------------------------------------------------------------------------------
+
+
+class Refused(Exception):
+    """What a check raises."""
+
+
+def checked(check: Callable[[], bool]) -> LeaseTerms:
+    """Return terms with a check."""
+    return replace(PATIENT, check=check)
+
+
+def refusing() -> bool:
+    """Check and refuse."""
+    raise Refused
+
+
+def test_who_is_refused_by_its_check_leaves_its_turn_to_the_next() -> None:
+    """All of them in one go, and whoever is not refused has the resource. Who need not wait is not checked."""
+    bench = Bench()
+    first = bench.holder("first", terms=checked(refusing))
+    bench.step(first)
+    refused = [bench.holder(f"refused {number}", terms=checked(refusing)) for number in range(3)]
+    last = bench.holder("last")
+    for each in [*refused, last]:
+        bench.step(each)
+    bench.step(first)
+    for each in [*refused, last]:
+        bench.step(each)
+    assert [type(each.result) for each in refused] == [Refused] * 3
+    assert bench.order == ["first", "last"]
+    bench.step(last)
+    assert bench.lock.resources() == 0
+
+
+def gathering(bench: Bench, *behind: LeaseTerms) -> list[Actor]:
+    """Let one leave the resource, and return those who wait: one that is in no hurry, and these behind it."""
+    first = bench.holder("first")
+    waiting = [bench.holder(str(number), terms=terms) for number, terms in enumerate([checked(lambda: True), *behind])]
+    for each in [first, *waiting]:
+        bench.step(each)
+    bench.step(first)
+    return waiting
+
+
+def test_who_is_in_no_hurry_waits_for_those_who_come() -> None:
+    """Until nobody has come for two moments in a row; it is before them still."""
+    bench = Bench()
+    (patient,) = gathering(bench)
+    for number in range(3):
+        assert not patient.enabled()
+        bench.step(bench.holder(f"newcomer {number}", terms=checked(lambda: True)))
+        bench.stage.loop.advance(MOMENT * 1.5)
+    bench.stage.loop.advance(QUIET * MOMENT)
+    bench.step(patient)
+    assert bench.order == ["first", "0"]
+
+
+def test_gathering_ends() -> None:
+    """However many go on coming."""
+    bench = Bench()
+    (patient,) = gathering(bench)
+    begun = bench.stage.loop.time()
+    while not patient.enabled():
+        bench.step(bench.holder("newcomer", terms=checked(lambda: True)))
+        bench.stage.loop.advance(MOMENT)
+    assert GATHERING <= bench.stage.loop.time() - begun <= GATHERING + 2 * MOMENT
+
+
+def test_who_is_in_a_hurry_ends_the_gathering() -> None:
+    """One that needs the resource itself waits for those before it, and not for others to come."""
+    bench = Bench()
+    (patient,) = gathering(bench)
+    bench.stage.loop.advance(MOMENT / 2)
+    bench.step(bench.holder("in a hurry"))
+    bench.stage.loop.advance(MOMENT)
+    assert patient.enabled()
+
+
+def test_who_comes_while_others_are_gathered_does_not_go_before_them() -> None:
+    """The resource is nobody's then, and it is not free."""
+    bench = Bench()
+    (patient,) = gathering(bench)
+    late = bench.holder("late")
+    bench.step(late)
+    assert not late.enabled()
+    bench.stage.loop.advance(QUIET * MOMENT + MOMENT)
+    bench.step(patient, 2)
+    bench.step(late)
+    assert bench.order == ["first", "0", "late"]
+
+
+def test_who_leaves_while_it_is_gathered_leaves_nothing() -> None:
+    """A queue that is empty is served to nobody, and whoever comes then has the resource at once."""
+    bench = Bench()
+    (patient,) = gathering(bench)
+    patient.cancel()
+    assert bench.lock.resources() == 0
+    bench.step(bench.holder("next"))
+    assert bench.order == ["first", "next"]
+    bench.stage.loop.advance(1.0)
+    assert bench.order == ["first", "next"]
