@@ -59,6 +59,10 @@ class Line:
     def __init__(self, connected: socket.socket) -> None:
         self._socket = connected
 
+    def send(self, some: bytes) -> None:
+        """Send bytes, and wait for nothing."""
+        self._socket.sendall(some)
+
     def ask(self, played: bytes) -> Heard:
         """Send a request and return the answer. Raised when there is no such answer: `WrongAnswer`."""
         began = time.perf_counter()

@@ -20,6 +20,7 @@ from proxy.admin import Admin
 from proxy.cli import FAILURE, GOOD, USAGE, looping
 from proxy.cli.agreeing import fleet_rules
 from proxy.cli.foreground import OneByOne, say, until_stopped, url
+from proxy.cli.limits import raise_files
 from proxy.cli.orders import Orders
 from proxy.cli.reading import settings_elsewhere
 from proxy.cli.serving import CutOffError, Served, serving
@@ -33,6 +34,7 @@ _FLAGS = ("upstream", "listen", "admin", "store", "workers")
 
 def run(options: argparse.Namespace) -> int:
     """Run the proxy in the foreground."""
+    raise_files()
     process = Process(options)
     try:
         return process.run()

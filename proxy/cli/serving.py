@@ -16,6 +16,7 @@ from proxy.adapters.workshop.shop import Shop
 from proxy.admin import Admin
 from proxy.cli.foreground import naming
 from proxy.cli.keeping import keeping
+from proxy.cli.limits import room_for_clients
 from proxy.config import ConfigurationError, Settings, TlsFiles
 from proxy.core.address import Address
 from proxy.core.minting import Minter
@@ -65,7 +66,9 @@ async def serving(
         upstream = HttpUpstream(settings.upstream)
         ending.push_async_callback(upstream.aclose)
         gateway = Gateway(settings.routes, upstream, kept.lock, kept.state, minter, shop)
-        server = Server(gateway, trusted=_trusted(settings), witnesses=(access_log.write, counts.request))
+        server = Server(
+            gateway, trusted=_trusted(settings), witnesses=(access_log.write, counts.request), room=room_for_clients()
+        )
         admin = Admin(ready, counts.exposition)
         ending.push_async_callback(admin.close)
         ending.push_async_callback(_drain, server, settings.drain, ready)

@@ -18,6 +18,7 @@ FORMATS = frozenset(
 """Suffixes by which frameworks let a client choose a format of one resource."""
 
 COARSE = re.compile(r"[a-z]+|[1-9][0-9]*|0")  # what needs none of what follows
+COARSE_NAME = re.compile(r"[0-9]*[a-z][0-9a-z]*|[1-9][0-9]*|0")  # nor does this, but locks take 1e2 for a number
 _NUMBER = re.compile(r"([+-]?)(\d+)(?:\.0*)?")  # one way to match: a second place for zeros would take quadratic time
 _NUMBER_AND_WORDS = re.compile(r"(\d+)[^0-9a-z]")
 # A number with an exponent; zeros before that are skipped, and a longer one is that of no key.
@@ -35,7 +36,7 @@ def coarse_segment(segment: str) -> str:
     space, in Unicode's compatibility form, without a suffix that names a format, and as one spelling of a number or
     of a UUID. Never empty for a segment that is not.
     """
-    if COARSE.fullmatch(segment):
+    if COARSE_NAME.fullmatch(segment):
         return segment
     decoded = unquote_to_bytes(unquote_to_bytes(segment.encode("latin-1")))
     # A name that a second decoding spoils is no UTF-8 any more; all such share the replacement character.

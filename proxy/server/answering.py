@@ -18,6 +18,7 @@ from proxy.server import heads
 from proxy.server.connection import Connection
 from proxy.server.heads import LAST_CHUNK, Asked, Frame, Framing
 from proxy.server.sent import Sent
+from proxy.server.weighing import heavy
 
 ONE_WRITE: Final = 64 * 1024
 """Bytes of content that go out together with their head."""
@@ -52,9 +53,8 @@ class Answerer:
         Raised: `errors.ClientGone`; what `rest` raises, after the connection was cut, so that nobody takes what was
         written for the whole; ValueError for a head that cannot be written, before a byte of it was.
         """
-        asked = Asked(
-            self._request.method, self._modern, persistent=not close and self._connection.can_go_on(self._request)
-        )
+        persistent = not close and self._connection.can_go_on(self._request) and not heavy(self._request.raw_headers)
+        asked = Asked(self._request.method, self._modern, persistent=persistent)
         frame = heads.frame(asked, response, streamed=rest is not None)
         head = heads.final(response, asked, frame, int(time.time()))
         self._persistent = asked.persistent and frame.framing is not Framing.CLOSE

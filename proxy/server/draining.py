@@ -26,11 +26,12 @@ class Retirable(Protocol):
 
 
 class Census:
-    """The connections, exchanges and writes of one server."""
+    """The connections, exchanges and writes of one server. `room` is for how many connections; None: for any number."""
 
-    def __init__(self) -> None:
+    def __init__(self, room: int | None = None) -> None:
         self.draining = False
         """No new work is taken, and every answer says that its connection closes."""
+        self.room = room
         self._connections: set[Retirable] = set()
         self._exchanges = 0
         # A strong reference: the event loop keeps none, and a write whose client left has no other owner.
@@ -42,6 +43,11 @@ class Census:
     def empty(self) -> bool:
         """Tell whether nobody is here."""
         return not (self._connections or self._exchanges or self._writes)
+
+    @property
+    def full(self) -> bool:
+        """Tell whether there is no room for another connection."""
+        return self.room is not None and len(self._connections) >= self.room
 
     def enter(self, connection: Retirable) -> None:
         """Count a connection in."""

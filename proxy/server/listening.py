@@ -5,6 +5,7 @@ What lives here: what has to be right before the first byte is read. What must n
 
 import asyncio
 import errno
+import logging
 import os
 import socket
 import ssl
@@ -47,6 +48,8 @@ HANDSHAKE: Final = 10.0
 SOCKET_MODE: Final = 0o660
 """Who may connect to a Unix socket: its owner and its group."""
 
+_log = logging.getLogger(__name__)
+
 _NOWHERE: Final = URL("/")
 
 Handler = Callable[[web.BaseRequest], Awaitable[Sent]]
@@ -70,9 +73,13 @@ class Listener(web.Server):
         self.census = census
         self.patience = patience
         self.noise = noise
+        self._crowd = Sparing(_log)
 
-    def __call__(self) -> Connection:
+    def __call__(self) -> "Connection | TurnedAway":  # type: ignore[override]  # aiohttp has room for everyone
         """Return the protocol of a new connection."""
+        if self.census.full:
+            self._crowd.warning(f"closed a new connection: {self.census.room} are open, all that there are files for")
+            return TurnedAway()
         return Connection(self, loop=self._loop, **self._kwargs)
 
     def _make_request(
@@ -88,6 +95,14 @@ class Listener(web.Server):
         `proxy.core.target` judges the target, by the bytes of the request line.
         """
         return super()._make_request(message._replace(url=_NOWHERE), payload, protocol, writer, task)
+
+
+class TurnedAway(asyncio.Protocol):
+    """A connection for which there is no room, closed at once: without a file left, nothing could be done for it."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Close."""
+        transport.close()
 
 
 def require_native_parser() -> None:

@@ -28,10 +28,10 @@ class Server:
     """Serves clients through a gateway, from `start` to `drain`.
 
     `trusted` tells of a peer's IP address, None on a Unix socket, whether its forwarding fields are believed.
-    `witnesses` are told of each request that is over.
+    `witnesses` are told of each request that is over. `room` is for how many connections at a time, None: for all.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all but the gateway have a default
         self,
         gateway: Gateway,
         *,
@@ -39,8 +39,9 @@ class Server:
         trusted: Callable[[str | None], bool] = lambda _peer: False,
         witnesses: Sequence[Witness] = (),
         patience: Patience | None = None,
+        room: int | None = None,
     ) -> None:
-        self._census = Census()
+        self._census = Census(room)
         self._handling = Handling(gateway, self._census, Identity(pseudonym, trusted), witnesses)
         self._patience = patience or Patience()
         self._listening: list[asyncio.Server] = []

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from proxy.core import coarse
@@ -141,6 +141,17 @@ def test_case_never_counts(text: str) -> None:
 def test_a_plain_segment_is_coarse_already(segment: str) -> None:
     """The short way for a word or a number leads to what the long way comes to."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(coarse, "COARSE", re.compile("(?!)"))
+        for short in ("COARSE", "COARSE_NAME"):
+            patched.setattr(coarse, short, re.compile("(?!)"))
         assert coarse.coarse_segment.__wrapped__(segment) == segment
         assert coarse.lock_segment(segment) == segment
+
+
+@given(st.from_regex(coarse.COARSE_NAME, fullmatch=True))
+@example("0123456789abcdef0123456789abcdef")
+@example("1e2")
+def test_a_name_of_letters_and_digits_is_coarse_already(segment: str) -> None:
+    """So does the short way for these, though a lock may still take one for a number."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(coarse, "COARSE_NAME", re.compile("(?!)"))
+        assert coarse.coarse_segment.__wrapped__(segment) == segment

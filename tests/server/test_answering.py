@@ -234,3 +234,13 @@ async def test_a_large_answer_that_is_held_here(serving: Serving) -> None:
     assert answer.content == b"x" * 1_000_000
     (line,) = await stand.finish()
     assert line["bytes_out"] == 1_000_000
+
+
+@pytest.mark.parametrize(("size", "connection"), [(50, None), (500, "close")])
+async def test_a_head_that_weighs_is_not_kept(serving: Serving, size: int, connection: str | None) -> None:
+    """After a request whose head is large the connection ends, since aiohttp would hold it until the next."""
+    stand = await serving()
+    lines = b"".join(b"X-%d: %s\r\n" % (number, b"x" * size) for number in range(90))
+    answer = await stand.answer(b"GET /wiki/1 HTTP/1.1\r\nHost: x\r\n" + lines + b"\r\n")
+    assert answer.status == 200
+    assert answer.fields.get("connection") == connection

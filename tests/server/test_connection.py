@@ -125,6 +125,7 @@ async def test_content_that_nobody_reads_yet_fails_too() -> None:
 
     listener = Listener(handler, Census(), Patience(), Sparing(logging.getLogger("test")))
     connection = listener()
+    assert isinstance(connection, Connection)
     connection.connection_made(Nowhere())
     connection.data_received(PUT + b"Content-Length: 6\r\n\r\nabc")
     content = connection._messages[-1][1]  # noqa: SLF001 - aiohttp has not yet begun to handle it

@@ -117,3 +117,19 @@ async def test_no_target_hangs_the_connection(serving: Serving, target: str) -> 
     stand = await serving()
     wire = await stand.ask(f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
     assert (await wire.answer()).status in {200, 400, 421}
+
+
+async def test_a_connection_too_many_is_closed(serving: Serving, caplog: pytest.LogCaptureFixture) -> None:
+    """Where there is room for two, a third is closed unanswered; one line says so for all; then there is room again."""
+    stand = await serving(room=2)
+    first, second = await stand.connect(), await stand.ask(GET)
+    assert (await second.answer()).status == 200
+    for _ in range(3):
+        assert await (await stand.connect()).ended() == b""
+    assert [record.getMessage() for record in caplog.records] == [
+        "closed a new connection: 2 are open, all that there are files for"
+    ]
+    first.send(GET.replace(b"Host", b"Connection: close\r\nHost"))
+    assert (await first.answer()).status == 200
+    assert await first.ended() == b""
+    assert (await (await stand.ask(GET)).answer()).status == 200

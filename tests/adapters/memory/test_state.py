@@ -1,7 +1,7 @@
 """What this process remembers of selections: the newest, in bounded number, nothing from before or during a write."""
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sized
 from dataclasses import replace
 from itertools import pairwise
 
@@ -13,8 +13,11 @@ from proxy.core.fields import Fields
 from proxy.core.minting import Validator
 from proxy.core.moment import SOMETIME, Moment
 from proxy.ports import Remembered
+from tests.support.scripted import Canned, Rig, answering
 
 AGAIN = 60.0
+LIMIT = 100
+SEEN = 3 * LIMIT
 
 
 def seen(state: MemoryState, tag: str | None) -> Remembered:
@@ -288,3 +291,27 @@ async def test_numbers_of_writes_are_bounded() -> None:
     state = MemoryState(limit=2)
     numbers = [await state.writes(key) for key in "abc"]
     assert await state.writes("a") > max(numbers)
+
+
+def held(owner: object) -> int:
+    """Return how much a room holds in the largest of its collections."""
+    return max(len(part) for part in vars(owner).values() if isinstance(part, Sized))
+
+
+@pytest.mark.parametrize(("limit", "most"), [(LIMIT, LIMIT), (10 * SEEN, SEEN)])
+async def test_what_is_kept_is_bounded(limit: int, most: int) -> None:
+    """However many were read and written: as many as the limit says, and of locks nothing; with room, all of them."""
+    rig = Rig(answering(Canned(content=b"text")), state=MemoryState(limit=limit))
+    for number in range(SEEN):
+        path = f"/wiki/{number}"
+        await rig.get(path)
+        await rig.write("PUT", ("If-Match", rig.tag(b"text", path=path)), path=path)
+        await rig.get(path)
+    assert len(rig.upstream.performed()) == SEEN
+    assert held(rig.state) == most
+    assert rig.lock.resources() == 0
+
+
+def test_the_limit_of_a_process_is_ten_thousand() -> None:
+    """That is what it has unless it is told otherwise."""
+    assert MemoryState()._limit == 10_000  # noqa: SLF001 - nobody needs to ask but this test
