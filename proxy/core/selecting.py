@@ -87,6 +87,8 @@ def prefers_representation(request: Request) -> bool:
 
     Of a preference that is stated more than once the first counts.
     """
+    if "prefer" not in request.fields.by_name:
+        return False
     preferences = (
         _unquoted(each.partition(";")[0]) for each in (request.fields.get("prefer") or "").lower().split(",")
     )

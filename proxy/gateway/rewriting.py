@@ -25,6 +25,11 @@ class Rewritten:
         return len(self.content)
 
     @property
+    def held(self) -> bytes:
+        """The bytes."""
+        return self.content
+
+    @property
     def digest(self) -> bytes:
         """BLAKE2b-256 of the bytes."""
         return digest(self.content)

@@ -52,6 +52,11 @@ class ReceivedContent(Content, Protocol):
     def length(self) -> int: ...
 
     @property
+    def held(self) -> bytes | None:
+        """The bytes where they are in memory; None where they have to be iterated."""
+        ...
+
+    @property
     def digest(self) -> bytes:
         """BLAKE2b-256 of the bytes."""
         ...

@@ -63,9 +63,16 @@ async def finished(task: "asyncio.Task[T]", gone: "asyncio.Future[None]", journa
         if journal.latest in BEFORE_THE_WRITE:
             task.cancel()
 
+    over = gone.get_loop().create_future()  # awaited in place of the task, which being cancelled here would cancel
+
+    def end(_task: "asyncio.Task[T]") -> None:
+        if not over.done():
+            over.set_result(None)
+
+    task.add_done_callback(end)
     gone.add_done_callback(leave)
     try:
-        await asyncio.wait([task])
+        await over
     finally:
         gone.remove_done_callback(leave)
     if task.cancelled():

@@ -41,6 +41,11 @@ class Arriving:
         """Bytes announced; None when it comes in chunks."""
         return self._length
 
+    @property
+    def arrived(self) -> bool:
+        """Tell whether all of it is here, or will never be."""
+        return self._stream.is_eof() or self._stream.exception() is not None
+
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
 
@@ -76,6 +81,11 @@ class Received:
     def length(self) -> int:
         """Bytes."""
         return self._filed + len(self._tail)
+
+    @property
+    def held(self) -> bytes | None:
+        """The bytes where none of them is in the file."""
+        return None if self._filed else bytes(self._tail)
 
     @property
     def digest(self) -> bytes:
@@ -141,6 +151,9 @@ async def receive(content: Arriving, limit: int, seconds: float) -> Received:
         raise _too_large(limit)
     received = Received()
     try:
+        if content.arrived:  # as small content has, mostly: nothing to wait for
+            await _take(content, received, limit)
+            return received
         async with asyncio.timeout(seconds):
             await _take(content, received, limit)
     except TimeoutError:

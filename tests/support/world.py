@@ -55,6 +55,10 @@ class Text:
         return len(self.content)
 
     @property
+    def held(self) -> bytes:
+        return self.content
+
+    @property
     def digest(self) -> bytes:
         return blake2b(self.content, digest_size=32).digest()
 

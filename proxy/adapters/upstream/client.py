@@ -13,7 +13,7 @@ from proxy.adapters.upstream.opening import open_connection
 from proxy.adapters.upstream.pool import Pool
 from proxy.adapters.upstream.reply import HttpReply
 from proxy.adapters.upstream.response import HungUp
-from proxy.adapters.upstream.sending import Outgoing, prepare, without_content
+from proxy.adapters.upstream.sending import Outgoing, gather, prepare, without_content
 from proxy.core.address import Origin
 from proxy.core.message import Request
 from proxy.errors import NotSent, Unanswered
@@ -72,7 +72,8 @@ class HttpUpstream:
         if content is None:  # the way of every selection
             outgoing = without_content(request, self._origin.authority)
         else:
-            outgoing = await self._prepare(request, content, purpose, deadline)
+            prepared = prepare(request, content, self._origin.authority, purpose)
+            outgoing = prepared or await self._gather(request, content, deadline)
         repeatable = purpose is not Purpose.PERFORM and request.safe and outgoing.rest is None
         connection = self._pool.take() if repeatable else None
         if connection is None:
@@ -85,11 +86,11 @@ class HttpUpstream:
         except HungUp:
             return await self._send_again(outgoing, budget.connect, deadline, interim)
 
-    async def _prepare(self, request: Request, content: Content, purpose: Purpose, deadline: float) -> Outgoing:
+    async def _gather(self, request: Request, content: Content, deadline: float) -> Outgoing:
         limit = asyncio.timeout_at(deadline)
         try:
             async with limit:
-                return await prepare(request, content, self._origin.authority, purpose)
+                return await gather(request, content, self._origin.authority)
         except TimeoutError as error:
             if not limit.expired():  # the content's own
                 raise

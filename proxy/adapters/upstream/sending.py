@@ -39,21 +39,31 @@ def without_content(request: Request, authority: str) -> Outgoing:
     return Outgoing(request.method, serialise(request, None, authority), None, bare=True)
 
 
-async def prepare(request: Request, content: Content, authority: str, purpose: Purpose) -> Outgoing:
+def prepare(request: Request, content: Content, authority: str, purpose: Purpose) -> Outgoing | None:
     """Make a request with content ready to go; small content that was received whole joins the head.
 
-    Raised when it cannot be serialised or its content is not as long as it says: `errors.NotSent`.
+    None where that content has to be read first: `gather`. Raised when the request cannot be serialised or its content
+    is not as long as it says: `errors.NotSent`.
     """
-    head = serialise(request, content, authority)
     if content.length == 0:
-        return Outgoing(request.method, head, None, bare=True)
+        return Outgoing(request.method, serialise(request, content, authority), None, bare=True)
     if purpose is not Purpose.PERFORM or content.length is None or content.length > PART:
-        return Outgoing(request.method, head, content, whole=purpose is Purpose.PERFORM)
+        whole = purpose is Purpose.PERFORM
+        return Outgoing(request.method, serialise(request, content, authority), content, whole=whole)
+    held: bytes | None = getattr(content, "held", None)  # content that is performed was received (`ReceivedContent`)
+    return None if held is None else _joined(request, content, authority, held)
+
+
+async def gather(request: Request, content: Content, authority: str) -> Outgoing:
+    """Make a request with small content ready to go. Raised: as by `prepare`; what `content` raises."""
     async with _iterated(content) as pieces:
-        whole = b"".join([piece async for piece in pieces])
+        return _joined(request, content, authority, b"".join([piece async for piece in pieces]))
+
+
+def _joined(request: Request, content: Content, authority: str, whole: bytes) -> Outgoing:
     if len(whole) != content.length:
         raise NotSent(_MISCOUNTED)
-    return Outgoing(request.method, head + whole, None)
+    return Outgoing(request.method, serialise(request, content, authority) + whole, None)
 
 
 async def stream(content: Content, connection: Connection, progress: Callable[[], None]) -> None:

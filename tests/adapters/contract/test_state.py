@@ -264,7 +264,7 @@ async def test_another_view_is_no_change(stand: Stand, keep: Keeping) -> None:
 # Mentioning -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("seconds", [0.0, AGAIN / 2, AGAIN - 1])
+@pytest.mark.parametrize("seconds", [0.0, AGAIN / 2])
 async def test_the_same_is_not_mentioned_twice(stand: Stand, seconds: float) -> None:
     """Within `again` seconds the first mention stands, so that a read costs the memory nothing."""
     first = await seen(stand, "a")

@@ -225,10 +225,15 @@ class Text:
 
     whole: bytes
     told: int | None = None
+    in_memory: bool = True
 
     @property
     def length(self) -> int:
         return len(self.whole) if self.told is None else self.told
+
+    @property
+    def held(self) -> bytes | None:
+        return self.whole if self.in_memory else None
 
     @property
     def digest(self) -> bytes:

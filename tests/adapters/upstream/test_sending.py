@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from proxy.adapters.upstream.opening import open_connection
-from proxy.adapters.upstream.sending import PART, prepare, stream, without_content
+from proxy.adapters.upstream.sending import PART, Outgoing, gather, prepare, stream, without_content
+from proxy.core.message import Request
 from proxy.errors import NotSent, Unanswered
 from proxy.ports import Content, Purpose
 from tests.adapters.upstream.origin import Peer, Pieces, Text, request, serving
@@ -30,9 +31,15 @@ async def streamed(content: Content) -> bytes:
     return got
 
 
-async def test_small_content_of_a_guarded_write_joins_its_head() -> None:
+async def ready(request: Request, content: Content, authority: str, purpose: Purpose) -> Outgoing:
+    """Return a request ready to go, as the client makes it so."""
+    return prepare(request, content, authority, purpose) or await gather(request, content, authority)
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+async def test_small_content_of_a_guarded_write_joins_its_head(in_memory: bool) -> None:
     """One write, so one segment: the hot path of the proxy."""
-    outgoing = await prepare(PUT, Text(b"hello"), "", Purpose.PERFORM)
+    outgoing = await ready(PUT, Text(b"hello", in_memory=in_memory), "", Purpose.PERFORM)
     assert outgoing.opening == b"PUT / HTTP/1.1\r\nHost: o\r\nContent-Length: 5\r\n\r\nhello"
     assert outgoing.rest is None
 
@@ -48,23 +55,24 @@ async def test_small_content_of_a_guarded_write_joins_its_head() -> None:
 )
 async def test_other_content_follows_its_head(content: Content, purpose: Purpose) -> None:
     """What is large, or may still be arriving, does not hold the head back."""
-    outgoing = await prepare(PUT, content, "", purpose)
+    outgoing = await ready(PUT, content, "", purpose)
     assert outgoing.opening.endswith(b"\r\n\r\n")
     assert outgoing.rest is content
 
 
 async def test_without_content_the_head_is_all() -> None:
     """There is nothing to stream, so no task streams it."""
-    for outgoing in (without_content(PUT, ""), await prepare(PUT, Text(b""), "", Purpose.RELAY)):
+    for outgoing in (without_content(PUT, ""), await ready(PUT, Text(b""), "", Purpose.RELAY)):
         assert outgoing.rest is None
         assert outgoing.bare
 
 
+@pytest.mark.parametrize("in_memory", [True, False])
 @pytest.mark.parametrize("told", [4, 6])
-async def test_a_false_length_is_noticed_before_anything_is_sent(told: int) -> None:
+async def test_a_false_length_is_noticed_before_anything_is_sent(told: int, in_memory: bool) -> None:
     """Small content is counted first."""
     with pytest.raises(NotSent, match="not as long as was announced"):
-        await prepare(PUT, Text(b"hello", told), "", Purpose.PERFORM)
+        await ready(PUT, Text(b"hello", told, in_memory), "", Purpose.PERFORM)
 
 
 async def test_content_of_known_length_is_sent_as_it_is() -> None:

@@ -1,0 +1,79 @@
+"""The fields of a request as they came in and as they go on, made once for all requests with the same lines."""
+
+import pytest
+
+from proxy.core.fields import Fields
+from proxy.errors import BadFraming, LoopDetected, MalformedRequest
+from proxy.server.incoming import KEPT, Incomings, RawLines, remembering
+
+HTTP = (1, 1)
+LINES: RawLines = ((b"Host", b"h"), (b"X-Name", b"caf\xc3\xa9"))
+
+
+def reads() -> Incomings:
+    """Return what reads fields, for a server that trusts one peer."""
+    return remembering("ifmatch", lambda peer: peer == "192.0.2.1")
+
+
+def test_a_character_is_a_byte() -> None:
+    """Names and values are kept as they came, in order and case."""
+    assert reads()(LINES, HTTP, None, "http").fields == Fields([("Host", "h"), ("X-Name", "caf\xc3\xa9")])
+
+
+def test_the_same_lines_are_read_once() -> None:
+    """Equal lines from one peer are one object, which has checked and edited them once."""
+    read = reads()
+    first = read(LINES, HTTP, "192.0.2.9", "http")
+    again = read((*LINES[:1], *LINES[1:]), HTTP, "192.0.2.9", "http")
+    assert again is first
+    assert again.onward() is first.onward()
+
+
+@pytest.mark.parametrize(
+    ("lines", "version", "peer", "scheme"),
+    [
+        ((*LINES, (b"A", b"")), HTTP, "192.0.2.9", "http"),
+        (((b"host", b"h"), LINES[1]), HTTP, "192.0.2.9", "http"),
+        (LINES, (1, 0), "192.0.2.9", "http"),
+        (LINES, HTTP, "192.0.2.8", "http"),
+        (LINES, HTTP, "192.0.2.9", "https"),
+    ],
+)
+def test_anything_else_is_another_request(lines: RawLines, version: tuple[int, int], peer: str, scheme: str) -> None:
+    """Whatever goes into the fields that go on tells requests apart: lines, version, peer, scheme."""
+    read = reads()
+    first, other = read(LINES, HTTP, "192.0.2.9", "http"), read(lines, version, peer, scheme)
+    assert other.onward() != first.onward()
+
+
+def test_trust_is_in_the_peer() -> None:
+    """What a trusted peer says of where a request came from goes on; what another says does not."""
+    lines = (*LINES, (b"X-Forwarded-For", b"203.0.113.5"))
+    read = reads()
+    assert read(lines, HTTP, "192.0.2.1", "http").onward().get("x-forwarded-for") == "203.0.113.5, 192.0.2.1"
+    assert read(lines, HTTP, "192.0.2.9", "http").onward().get("x-forwarded-for") == "192.0.2.9"
+
+
+@pytest.mark.parametrize(
+    ("line", "failure"),
+    [
+        ((b"Content-Length", b"1, 2"), BadFraming),
+        ((b"If_Match", b"*"), MalformedRequest),
+        ((b"Via", b"1.1 ifmatch"), LoopDetected),
+    ],
+)
+def test_a_refusal_is_not_forgotten(line: tuple[bytes, bytes], failure: type[Exception]) -> None:
+    """Lines that are refused are refused every time they come."""
+    read = reads()
+    for _ in range(3):
+        with pytest.raises(failure):
+            read((*LINES, line), HTTP, None, "http").onward()
+
+
+def test_no_more_than_so_many_are_kept() -> None:
+    """A client with ever other lines makes nobody keep them all; the first ones are read anew."""
+    read = reads()
+    first = read(LINES, HTTP, None, "http")
+    for number in range(KEPT):
+        read((*LINES, (b"X", str(number).encode())), HTTP, None, "http")
+    assert read(LINES, HTTP, None, "http") is not first
