@@ -32,7 +32,7 @@ from proxy.core.store_address import parse_store
 from proxy.core.target import parse
 from proxy.core.template import Template
 from proxy.gateway import Gateway
-from proxy.ports import LastCheck, Purpose, Remembered, ResourceLock, StateStore
+from proxy.ports import LastCheck, Purpose, Remembered, ResourceLock, StateStore, Taker
 from tests.support.world import SilentJournal, Text
 
 MEMBER: Final = Membership(bytes(32), "bench", 1.0)
@@ -67,6 +67,10 @@ class Held:
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         yield self.content
+
+    async def skim(self, taker: Taker) -> None:
+        """Pass the content on."""
+        await taker(self.content)
 
     async def aclose(self) -> None:
         """Let go of nothing."""
