@@ -21,6 +21,9 @@ IDLE_BAR: Final = 60e6
 EACH_BAR: Final = 20e3
 FLAT_BAR: Final = 1.3
 
+AGAIN: Final = "the same resource again and again"
+NEW: Final = "each a resource that nobody has asked for yet"
+
 ABOUT: Final = """\
 Memory is what is resident (RSS), and in parentheses the same with a fair share of pages that several processes have
 (PSS). Idle connections are plain HTTP to one process with `memory://`, a new one for each kind; the kernel's socket
@@ -34,6 +37,10 @@ counts.
 Several workers share a Redis, and answer GETs that wrk plays on {connections} connections for {seconds} s, {rounds}
 times in turn. {cores} Where workers have both cores, so have the load and the origin server, which need about as much
 as one worker: it is CPU time that is compared."""
+
+REMEMBERED: Final = """\
+What the gateway has met lately costs it least: it remembers the routes of 1,024 targets and the states of 10,000
+resources. Past those the cost is that of a resource never met, and stays there."""
 
 PAPER: Final = """\
 Workers and replicas share nothing but the store, and a GET whose state is known has no need of it: reads grow with the
@@ -54,6 +61,7 @@ class Found:
     idle: dict[str, Weight] = field(default_factory=dict)
     crowds: dict[str, Crowd] = field(default_factory=dict)
     costs: dict[tuple[str, int], list[Cost]] = field(default_factory=dict)
+    met: dict[str, list[Work]] = field(default_factory=dict)
     works: dict[str, list[Work]] = field(default_factory=dict)
     shared: list[list[int]] = field(default_factory=list)
 
@@ -73,6 +81,12 @@ def tables(found: Found) -> tuple[Table, ...]:
             "**A resource among many** (CPU µs, min / median / max; times those of one resource)",
             ("store", "resources", "GET", "times", "PUT", "times"),
             [_grown(found, store, keys) for store, keys in found.costs],
+            *paragraphs(REMEMBERED),
+        ),
+        Table(
+            "**The same over HTTP** (`memory://`, GETs)",
+            ("what", "CPU µs each"),
+            [(name, spread(work.cpu for work in works).told(0)) for name, works in found.met.items()],
         ),
         Table(
             "**Workers**",
@@ -140,11 +154,15 @@ def bars(found: Found) -> tuple[Bar, ...]:
     """Return what was to be reached."""
     idle = max(it.resident for it in found.idle.values())
     each = max(it.each.resident for it in found.crowds.values())
-    flat = max(float(row[place]) for row in (_grown(found, *key) for key in found.costs) for place in (3, 5))
+    flat = ratios([work.cpu for work in found.met[NEW]], [work.cpu for work in found.met[AGAIN]]).middle
     count = max(it.count for it in found.crowds.values())
-    most = max(keys for _, keys in found.costs)
     return (
         Bar("RSS of an idle process, the largest", "at most 60 MB", f"{idle / 1e6:.1f} MB", kept=idle <= IDLE_BAR),
         Bar(f"Each of {count:,} idle connections", "at most 20 KB", f"{each / 1e3:.1f} KB", kept=each <= EACH_BAR),
-        Bar(f"CPU of a request from 1 to {most:,} resources", "at most 1.3 x", f"{flat:.2f} x", kept=flat <= FLAT_BAR),
+        Bar(
+            "CPU of a GET of a resource never met, against one asked again and again",
+            "at most 1.3 x",
+            f"{flat:.2f} x",
+            kept=flat <= FLAT_BAR,
+        ),
     )

@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
+from statistics import fmean
 from tempfile import TemporaryDirectory
 from typing import Final
 from urllib.parse import urlsplit
@@ -21,6 +22,9 @@ from bench.proc import PROC, used
 from proxy.cli.vouching import vouch
 from tests.support.processes import running_proxy
 from tests.support.stores import running_redis
+
+FEW: Final = range(32)
+SAMPLES: Final = 32
 
 ESTABLISHED: Final = "01"
 """The state of a connection in /proc/net/tcp."""
@@ -74,11 +78,11 @@ def place(team: Staff, cores: Sequence[int]) -> None:
         os.sched_setaffinity(pid, {cores[number % len(cores)]})
 
 
-def worked(team: Staff, connections: int, seconds: int) -> Work:
-    """Let wrk play for a while. Raised when answers are wrong: `line.WrongAnswer`."""
-    asked = [request(team.url, "GET", f"/documents/{number}") for number in range(connections)]
+def worked(team: Staff, connections: int, seconds: int, resources: range = FEW) -> Work:
+    """Let wrk ask for resources in turn for a while. Raised when answers are wrong: `line.WrongAnswer`."""
+    asked = [request(team.url, "GET", f"/documents/{number}") for number in resources]
     with connected(team.url) as line:
-        size = sum(line.ask(each).size for each in asked) / len(asked)
+        size = fmean(line.ask(each).size for each in asked[-SAMPLES:])
     before = used(team.pid).cpu
     played = play(team.url, asked, seconds, connections, size)
     spent = used(team.pid).cpu - before

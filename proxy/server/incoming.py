@@ -11,6 +11,7 @@ from typing import Final
 from proxy.core import admission, forwarding
 from proxy.core.fields import Fields
 from proxy.core.forwarding import Hop
+from proxy.server.weighing import heavy
 
 KEPT: Final = 256
 """Heads that are remembered."""
@@ -48,8 +49,9 @@ Incomings = Callable[[RawLines, Version, str | None, str], Incoming]
 def remembering(pseudonym: str, trusted: Callable[[str | None], bool]) -> Incomings:
     """Return what reads fields, and knows the latest of them again. See `forwarding.Hop` for its arguments."""
 
-    @lru_cache(maxsize=KEPT)
     def incoming(raw: RawLines, version: Version, peer: str | None, scheme: str) -> Incoming:
         return Incoming(raw, version, Hop(peer, scheme, pseudonym, trusted(peer)))
 
-    return incoming
+    known = lru_cache(maxsize=KEPT)(incoming)
+    # Heads of hundreds of KB are sent by those who want them to be remembered.
+    return lambda raw, *of: incoming(raw, *of) if heavy(raw) else known(raw, *of)

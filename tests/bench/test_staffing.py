@@ -3,7 +3,7 @@
 import os
 import socket
 
-from bench.staffing import accepted, place, shares, sockets, staff, weights, worked
+from bench.staffing import FEW, accepted, place, shares, sockets, staff, weights, worked
 from tests.support.processes import running_origin
 from tests.support.stores import running_redis
 
@@ -11,7 +11,7 @@ from tests.support.stores import running_redis
 def test_two_workers() -> None:
     """Each has a part of the connections, and all of them together; each runs where it is told to, and is counted."""
     with running_origin() as origin, running_redis() as store, staff(origin.url, 2, store.url) as team:
-        for number in range(8):
+        for number in FEW:
             origin.seed(f"/documents/{number}", b"{}", "application/json")
         assert len(team.workers) == 2
         assert team.pid not in team.workers
