@@ -12,6 +12,7 @@ from aiohttp import web
 
 from proxy.core.fields import Fields
 from proxy.core.message import Response
+from proxy.core.upgrading import SWITCHED, SWITCHING
 from proxy.errors import ClientGone, Unanswered
 from proxy.ports import Reply
 from proxy.server import heads
@@ -68,6 +69,17 @@ class Answerer:
         except BaseException:
             self._connection.abort()
             raise
+
+    async def switch(self, fields: Fields) -> None:
+        """Write the head behind which another protocol is spoken, by `pass_on`. Raised: `errors.ClientGone`."""
+        self._status = SWITCHED
+        self.started = self._connection.answering = True
+        await self._write(heads.serialised(SWITCHED, Fields([*fields, *SWITCHING])))
+
+    async def pass_on(self, piece: bytes) -> None:
+        """Write a piece of what is no HTTP any more. Raised: `errors.ClientGone`."""
+        self.content_sent += len(piece)
+        await self._write(piece)
 
     def sent(self) -> Sent:
         """Return what aiohttp is told."""

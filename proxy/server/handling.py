@@ -32,6 +32,7 @@ from proxy.server.ledger import Ledger, Witness
 from proxy.server.presence import WhileHere, finished
 from proxy.server.receiving import Received, Resumed, begin, receive
 from proxy.server.sent import Sent
+from proxy.server.tunnelling import Tunnelling
 
 if TYPE_CHECKING:
     from proxy.server.connection import Connection
@@ -50,8 +51,16 @@ class Identity:
 class Handling:
     """Handles the requests of a server, each in a call."""
 
-    def __init__(self, gateway: Gateway, census: Census, identity: Identity, witnesses: Sequence[Witness]) -> None:
+    def __init__(
+        self,
+        gateway: Gateway,
+        census: Census,
+        identity: Identity,
+        witnesses: Sequence[Witness],
+        tunnelling: Tunnelling | None = None,
+    ) -> None:
         self._gateway = gateway
+        self._tunnelling = tunnelling
         self._census = census
         self._identity = identity
         self._ledger = Ledger(witnesses)
@@ -94,6 +103,8 @@ class Handling:
             await self._settle(exchange, Situation.UNMATCHED)
         elif plan.kind is Kind.GUARD:
             await self._guard(exchange, request, plan)
+        elif self._tunnelling is not None and self._tunnelling.takes(exchange, request, plan):
+            await self._tunnelling.carry_out(exchange, request, plan, self._interim(exchange), self._send)
         else:
             with WhileHere(exchange.connection.gone):
                 await self._pass(exchange, request, plan)
