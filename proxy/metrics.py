@@ -27,6 +27,7 @@ from prometheus_client import (
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from proxy import __version__
+from proxy.core.upgrading import SWITCHED
 from proxy.core.verdict import Reason
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
@@ -114,7 +115,8 @@ class Metrics:
         if route not in self._known:
             self._introduce(route)
         self._requests.of(route, method if method in METHODS else OTHER, facts.get("status"), verdict).inc()
-        _observe(self._durations.of(route), facts.get("duration_ms"))
+        if facts.get("status") != SWITCHED:  # how long a tunnel stood says nothing of how fast the rest is answered
+            _observe(self._durations.of(route), facts.get("duration_ms"))
         _observe(self._waits, facts.get("wait_ms"))
         if facts.get("report"):
             self._report(route, verdict, facts.get("reason"))

@@ -132,6 +132,13 @@ def test_durations() -> None:
     assert value(page, "ifmatch_lock_wait_seconds_bucket", le="0.025") == 1
 
 
+def test_a_tunnel_is_counted_and_not_timed() -> None:
+    """How long people talked in one says nothing of how fast requests are answered."""
+    page = counted(line(status=101), line())
+    assert value(page, "ifmatch_requests_total", route="wiki", method="PUT", code="101", verdict="none") == 1
+    assert value(page, "ifmatch_request_duration_seconds_count", route="wiki") == 1
+
+
 def test_only_who_waits_counts_as_waiting() -> None:
     """A request that takes no lock does not make the waits look shorter than they are."""
     page = counted(line() | {"wait_ms": None})

@@ -63,11 +63,15 @@ async def serving(
         kept = await ending.enter_async_context(keeping(settings, counts, say))
         shop = Shop()
         ending.push_async_callback(shop.aclose)
-        upstream = HttpUpstream(settings.upstream)
+        upstream = HttpUpstream(settings.upstream, connections=settings.connections)
         ending.push_async_callback(upstream.aclose)
         gateway = Gateway(settings.routes, upstream, kept.lock, kept.state, minter, shop)
         server = Server(
-            gateway, trusted=_trusted(settings), witnesses=(access_log.write, counts.request), room=room_for_clients()
+            gateway,
+            trusted=_trusted(settings),
+            witnesses=(access_log.write, counts.request),
+            tunnels=upstream,
+            room=room_for_clients(),
         )
         admin = Admin(ready, counts.exposition)
         ending.push_async_callback(admin.close)

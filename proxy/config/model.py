@@ -119,6 +119,12 @@ class Document(Section):
         "Writes while the store cannot be reached: refuse them (503); local, guard them within this process alone.",
     )
     workers: int = key(1, "Processes that serve the same port; more than 1 needs a store that they share.", ge=1, le=64)
+    connections: int = key(
+        1024,
+        "Connections to the origin that a process has at most, and as many again for WebSockets; who comes then waits.",
+        ge=1,
+        le=65535,
+    )
     tag_key: str = key(
         "",
         "Secret that keys the tags, one for all replicas; empty: public, so whoever guesses a content can prove it.",

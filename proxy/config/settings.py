@@ -33,7 +33,8 @@ class Settings:
     """All that a process is told. `admin` None: no admin port; `tls` None: plain HTTP.
 
     `workers` is how many processes serve the same port; the store is a shared one where they are more than one. The
-    files that `store` names could be read when they were loaded.
+    files that `store` names could be read when they were loaded. `connections` is how many each process may have to the
+    origin server.
     `drain` is in seconds. `source` is the name of the file, or "command line" without one.
     """
 
@@ -43,6 +44,7 @@ class Settings:
     store: StoreAddress
     on_store_failure: OnStoreFailure
     workers: int
+    connections: int
     tag_key: str = field(repr=False)
     tls: TlsFiles | None
     trusted_peers: tuple[IPv4Network | IPv6Network, ...]

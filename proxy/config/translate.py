@@ -59,6 +59,7 @@ def settings(document: Document, source: str, folder: Path) -> Settings:
         store=store(document, folder),
         on_store_failure=OnStoreFailure(document.on_store_failure),
         workers=document.workers,
+        connections=document.connections,
         tag_key=document.tag_key,
         tls=tls_files(document, folder),
         trusted_peers=document.trusted_peers,

@@ -106,6 +106,14 @@ class Routes:
         shows = reading is not None and reading.guard is not Guard.OFF and reading.state is None
         return Match(route, target, reading if reading is not None and shows else route)
 
+    def guards(self, target: Target) -> bool:
+        """Tell whether a request for this target is guarded, or reported on, under any method at all."""
+        coarse = target.coarse_segments
+        for route in self.candidates:
+            if route.covers(target, coarse) and (route.guard is not Guard.OFF or route.methods is None):
+                return route.guard is not Guard.OFF
+        return False
+
     def _first(self, method: str, target: Target, coarse: Sequence[str]) -> Route | None:
         if target.asterisk:
             return None

@@ -32,13 +32,14 @@ from proxy.gateway.creating import Creation
 from proxy.gateway.exchange import Answer, Plan, Selection, Write, matched, unknown
 from proxy.gateway.reconsidering import Overtaken, Reconsidering
 from proxy.gateway.skimming import Needs
+from proxy.gateway.switching import Switching
 from proxy.ports import Budget, Journal, Lease, LeaseTerms, Purpose, ReceivedContent, Reply, Step
 
 INCONCLUSIVE = frozenset({502, 504})
 """What a gateway between us and the origin server says of a write that it lost sight of (RFC 9110 15.6.3, 15.6.5)."""
 
 
-class Gateway(Reconsidering):
+class Gateway(Reconsidering, Switching):
     """Decides about every request. Raised by every coroutine: `errors.Failure`."""
 
     async def guard(self, request: Request, content: ReceivedContent, plan: Plan, journal: Journal) -> Answer:

@@ -7,6 +7,7 @@ Nothing here has behaviour. Times are seconds, sizes are bytes.
 from proxy.ports.journal import Journal, Step
 from proxy.ports.lock import Lease, LeaseTerms, ResourceLock
 from proxy.ports.state import Remembered, StateStore
+from proxy.ports.tunnel import Tunnel, Tunnels
 from proxy.ports.upstream import (
     DIGEST_SIZE,
     Budget,
@@ -38,6 +39,8 @@ __all__ = [
     "StateStore",
     "Step",
     "Taker",
+    "Tunnel",
+    "Tunnels",
     "Upstream",
     "Workshop",
 ]

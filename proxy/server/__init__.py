@@ -2,8 +2,9 @@
 
 The rooms: `server` (beginning and ending), `listening`, `reserving` and `connection` (where bytes come in), `exchange`
 and `receiving` (a request and its content), `handling` (one request from end to end), `answering`, `heads` and `sent`
-(where bytes go out), `weighing` (what is not worth keeping), `presence` and `draining` (clients that leave, and our own
-leaving).
+(where bytes go out), `weighing` (what is not worth keeping), `incoming` and `ledger` (what is done once for many),
+`switching`, `inlet`, `tunnelling` and `joining` (where they are no HTTP any more), `presence` and `draining` (clients
+that leave, and our own leaving).
 """
 
 from proxy.server.patience import Patience

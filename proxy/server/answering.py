@@ -12,13 +12,13 @@ from aiohttp import web
 
 from proxy.core.fields import Fields
 from proxy.core.message import Response
+from proxy.core.upgrading import SWITCHED, SWITCHING
 from proxy.errors import ClientGone, Unanswered
 from proxy.ports import Reply
 from proxy.server import heads
 from proxy.server.connection import Connection
 from proxy.server.heads import LAST_CHUNK, Asked, Frame, Framing
 from proxy.server.sent import Sent
-from proxy.server.weighing import heavy
 
 ONE_WRITE: Final = 64 * 1024
 """Bytes of content that go out together with their head."""
@@ -32,9 +32,10 @@ _HTTP_1_1: Final = (1, 1)
 
 
 class Answerer:
-    """Answers one request. `started` once a byte of the final answer may have left; `content_sent` is in bytes."""
+    """Answers one request, with `parting` as the last one. `started` once a byte of the final answer may have left; `content_sent` is in bytes."""
 
-    def __init__(self, request: web.BaseRequest, connection: Connection) -> None:
+    def __init__(self, request: web.BaseRequest, connection: Connection, *, parting: bool = False) -> None:
+        self._parting = parting
         self._request = request
         self._connection = connection
         self._modern = request.version >= _HTTP_1_1
@@ -53,7 +54,7 @@ class Answerer:
         Raised: `errors.ClientGone`; what `rest` raises, after the connection was cut, so that nobody takes what was
         written for the whole; ValueError for a head that cannot be written, before a byte of it was.
         """
-        persistent = not close and self._connection.can_go_on(self._request) and not heavy(self._request.raw_headers)
+        persistent = not close and not self._parting and self._connection.can_go_on(self._request)
         asked = Asked(self._request.method, self._modern, persistent=persistent)
         frame = heads.frame(asked, response, streamed=rest is not None)
         head = heads.final(response, asked, frame, int(time.time()))
@@ -68,6 +69,17 @@ class Answerer:
         except BaseException:
             self._connection.abort()
             raise
+
+    async def switch(self, fields: Fields) -> None:
+        """Write the head behind which another protocol is spoken, by `pass_on`. Raised: `errors.ClientGone`."""
+        self._status = SWITCHED
+        self.started = self._connection.answering = True
+        await self._write(heads.serialised(SWITCHED, Fields([*fields, *SWITCHING])))
+
+    async def pass_on(self, piece: bytes) -> None:
+        """Write a piece of what is no HTTP any more. Raised: `errors.ClientGone`."""
+        self.content_sent += len(piece)
+        await self._write(piece)
 
     def sent(self) -> Sent:
         """Return what aiohttp is told."""

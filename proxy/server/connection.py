@@ -9,7 +9,6 @@ answer to a client that shuts its sending side, logs a traceback for every bad r
 
 import asyncio
 import struct
-from contextlib import suppress
 from socket import AF_INET, AF_INET6, SO_LINGER, SOL_SOCKET
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -21,6 +20,7 @@ from proxy import problems
 from proxy.errors import BadFraming, ClientGone, Failure, MalformedRequest
 from proxy.problems import Situation
 from proxy.server.sent import Sent, parting
+from proxy.server.switching import Switchable
 
 if TYPE_CHECKING:
     from aiohttp.streams import StreamReader
@@ -31,7 +31,7 @@ _RESET: Final = struct.pack("ii", 1, 0)
 """SO_LINGER on, for no time: closing then sends RST, which nobody can take for a clean end."""
 
 
-class Connection(web.RequestHandler):
+class Connection(Switchable):
     """One client connection.
 
     `gone` is done once it is lost. `congested`: what was written waits here for the client to read. `answering`: the
@@ -41,7 +41,6 @@ class Connection(web.RequestHandler):
     __slots__ = (
         "_arriving",
         "_deaf",
-        "_ended",
         "_leaving",
         "_noise",
         "_timers",
@@ -62,7 +61,6 @@ class Connection(web.RequestHandler):
         self._noise = listener.noise
         self._wire: asyncio.Transport | None = None
         self._arriving: StreamReader | None = None
-        self._ended = False
         self._deaf = False
         self._leaving = False
         self._timers: dict[str, asyncio.TimerHandle] = {}
@@ -94,7 +92,7 @@ class Connection(web.RequestHandler):
         """Tell whether another request may follow this one: its content is over, and nobody wants to stop."""
         if request.method == hdrs.METH_CONNECT or hdrs.UPGRADE in request.headers:
             return False  # aiohttp loses count of what follows such a head, and could take content for a request
-        more_may_come = not self._ended or bool(self._messages)
+        more_may_come = not self.ended or bool(self._messages)
         return request.keep_alive and request.content.is_eof() and more_may_come and not self.census.draining
 
     def write(self, message: bytes | memoryview) -> bool:
@@ -112,12 +110,10 @@ class Connection(web.RequestHandler):
         Closing at once would make the kernel answer unread bytes with a reset, which can overtake the answer.
         """
         self._deaf = self._leaving = True
-        if self._ended or self.transport is None or self.transport.is_closing():
+        if self.ended or self.transport is None or self.transport.is_closing():
             return
         self._resume_transport_reading()
-        if self.transport.can_write_eof():
-            with suppress(OSError):  # the client may be gone without our having heard of it yet
-                self.transport.write_eof()
+        self.finish()
         await asyncio.wait([self.gone], timeout=self.patience.linger)
 
     def retire(self) -> None:
@@ -176,7 +172,9 @@ class Connection(web.RequestHandler):
 
     def eof_received(self) -> bool | None:  # type: ignore[override]  # aiohttp's never keeps the connection open
         """Take a half-close: answer what was asked, never forward what was cut short."""
-        self._ended = True
+        self.ended = True
+        if self.switched:
+            return self.end_inlet()
         self._fail_content(BadFraming("The content ended before its announced length."))
         if self._leaving or self._idle or self.ssl_context is not None:  # TLS cannot stay half-open in asyncio
             return None

@@ -33,13 +33,14 @@ class Exchange:
     """A received request. Text is one character a byte, as in `proxy.core`.
 
     `route` is the one that speaks, None until it is known and where none does. `id` names the request in the log.
+    `tunnelled`: bytes that the client sent through a tunnel behind it.
     """
 
     def __init__(self, request: web.BaseRequest, incoming: Incoming) -> None:
         self.connection = cast("Connection", request.protocol)
         self.connection.answering = False
         self.journal = RequestJournal()
-        self.answerer = Answerer(request, self.connection)
+        self.answerer = Answerer(request, self.connection, parting=incoming.heavy)
         self.method = request.method
         self.version = incoming.version
         # aiohttp decodes the request line as UTF-8 with surrogates for what is none; this takes that back.
@@ -48,6 +49,7 @@ class Exchange:
         self.fields = incoming.fields
         self.id = correlation.sent(self.fields) or f"{getrandbits(64):016x}"
         self.route: Route | None = None
+        self.tunnelled = 0
         self._stream = request.content
         self.journal.note(
             id=self.id,
@@ -92,5 +94,5 @@ class Exchange:
 
     def concluded(self) -> None:
         """Note the sizes of both contents, in bytes, and that all is over."""
-        self.journal.note(bytes_in=self._stream.total_bytes, bytes_out=self.answerer.content_sent)
+        self.journal.note(bytes_in=self._stream.total_bytes + self.tunnelled, bytes_out=self.answerer.content_sent)
         self.journal.end()

@@ -8,7 +8,6 @@ bytes are read and written.
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from aiohttp import web
@@ -27,11 +26,12 @@ from proxy.ports import Content, Step
 from proxy.problems import Situation
 from proxy.server.draining import Census
 from proxy.server.exchange import Exchange
-from proxy.server.incoming import Incoming, remembering
+from proxy.server.incoming import Identity, Incoming, remembering
 from proxy.server.ledger import Ledger, Witness
 from proxy.server.presence import WhileHere, finished
 from proxy.server.receiving import Received, Resumed, begin, receive
 from proxy.server.sent import Sent
+from proxy.server.tunnelling import Tunnelling
 
 if TYPE_CHECKING:
     from proxy.server.connection import Connection
@@ -39,23 +39,23 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Who we are, in Via, and whom we believe: `trusted` is asked with the peer's IP address, None on a Unix socket."""
-
-    pseudonym: str
-    trusted: Callable[[str | None], bool]
-
-
 class Handling:
     """Handles the requests of a server, each in a call."""
 
-    def __init__(self, gateway: Gateway, census: Census, identity: Identity, witnesses: Sequence[Witness]) -> None:
+    def __init__(
+        self,
+        gateway: Gateway,
+        census: Census,
+        identity: Identity,
+        witnesses: Sequence[Witness],
+        tunnelling: Tunnelling | None = None,
+    ) -> None:
         self._gateway = gateway
+        self._tunnelling = tunnelling
         self._census = census
         self._identity = identity
         self._ledger = Ledger(witnesses)
-        self._incomings = remembering(identity.pseudonym, identity.trusted)
+        self._incomings = remembering(identity)
 
     async def __call__(self, request: web.BaseRequest) -> Sent:
         """Answer a request; never raises but when cancelled."""
@@ -94,6 +94,8 @@ class Handling:
             await self._settle(exchange, Situation.UNMATCHED)
         elif plan.kind is Kind.GUARD:
             await self._guard(exchange, request, plan)
+        elif self._tunnelling is not None and self._tunnelling.takes(exchange, request, plan):
+            await self._tunnelling.carry_out(exchange, request, plan, self._interim(exchange), self._send)
         else:
             with WhileHere(exchange.connection.gone):
                 await self._pass(exchange, request, plan)

@@ -5,6 +5,7 @@ theirs. What must not: the request line, which differs, and what the fields are 
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
@@ -20,12 +21,24 @@ RawLines = tuple[tuple[bytes, bytes], ...]
 Version = tuple[int, int]
 
 
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who we are, in Via, and whom we believe: `trusted` is asked with the peer's IP address, None on a Unix socket."""
+
+    pseudonym: str
+    trusted: Callable[[str | None], bool]
+
+
 class Incoming:
-    """The fields of a request, one character a byte, in a message of that version, from there."""
+    """The fields of a request, one character a byte, in a message of that version, from there.
 
-    __slots__ = ("_onward", "fields", "hop", "version")
+    `heavy`: nobody holds them longer than necessary (`weighing`).
+    """
 
-    def __init__(self, raw: RawLines, version: Version, hop: Hop) -> None:
+    __slots__ = ("_onward", "fields", "heavy", "hop", "version")
+
+    def __init__(self, raw: RawLines, version: Version, hop: Hop, *, heavy: bool) -> None:
+        self.heavy = heavy
         self.fields = Fields([(name.decode("latin-1"), value.decode("latin-1")) for name, value in raw])
         self.version = version
         self.hop = hop
@@ -46,12 +59,17 @@ Incomings = Callable[[RawLines, Version, str | None, str], Incoming]
 """Reads lines from a peer (its IP address, None on a Unix socket) who came by this scheme."""
 
 
-def remembering(pseudonym: str, trusted: Callable[[str | None], bool]) -> Incomings:
-    """Return what reads fields, and knows the latest of them again. See `forwarding.Hop` for its arguments."""
+def remembering(identity: Identity) -> Incomings:
+    """Return what reads fields, and knows the latest of them again."""
+
+    def made(raw: RawLines, version: Version, peer: str | None, scheme: str, *, large: bool = False) -> Incoming:
+        return Incoming(raw, version, Hop(peer, scheme, identity.pseudonym, identity.trusted(peer)), heavy=large)
+
+    known = lru_cache(maxsize=KEPT)(made)
 
     def incoming(raw: RawLines, version: Version, peer: str | None, scheme: str) -> Incoming:
-        return Incoming(raw, version, Hop(peer, scheme, pseudonym, trusted(peer)))
+        if heavy(raw):  # heads of hundreds of KB are sent by those who want them to be remembered
+            return made(raw, version, peer, scheme, large=True)
+        return known(raw, version, peer, scheme)
 
-    known = lru_cache(maxsize=KEPT)(incoming)
-    # Heads of hundreds of KB are sent by those who want them to be remembered.
-    return lambda raw, *of: incoming(raw, *of) if heavy(raw) else known(raw, *of)
+    return incoming

@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING
 
 from proxy.core.address import Address
 from proxy.gateway import Gateway
+from proxy.ports import Tunnels
 from proxy.server.draining import Census
-from proxy.server.handling import Handling, Identity
+from proxy.server.handling import Handling
+from proxy.server.incoming import Identity
 from proxy.server.ledger import Witness
 from proxy.server.listening import Listener, bound_address, listen, listen_on, require_native_parser, unlink_socket
 from proxy.server.patience import Patience
+from proxy.server.tunnelling import Tunnelling
 from proxy.telemetry import Sparing
 
 if TYPE_CHECKING:
@@ -29,20 +32,23 @@ class Server:
 
     `trusted` tells of a peer's IP address, None on a Unix socket, whether its forwarding fields are believed.
     `witnesses` are told of each request that is over. `room` is for how many connections at a time, None: for all.
+    Without `tunnels` no offer to speak another protocol is passed on.
     """
 
-    def __init__(  # noqa: PLR0913 - all but the gateway have a default
+    def __init__(  # noqa: PLR0913 - each is another of the rooms that are put together here
         self,
         gateway: Gateway,
         *,
         pseudonym: str = "ifmatch",
         trusted: Callable[[str | None], bool] = lambda _peer: False,
         witnesses: Sequence[Witness] = (),
+        tunnels: Tunnels | None = None,
         patience: Patience | None = None,
         room: int | None = None,
     ) -> None:
         self._census = Census(room)
-        self._handling = Handling(gateway, self._census, Identity(pseudonym, trusted), witnesses)
+        tunnelling = None if tunnels is None else Tunnelling(gateway, self._census, tunnels, pseudonym)
+        self._handling = Handling(gateway, self._census, Identity(pseudonym, trusted), witnesses, tunnelling)
         self._patience = patience or Patience()
         self._listening: list[asyncio.Server] = []
         self._address: Address | None = None

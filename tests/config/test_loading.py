@@ -117,7 +117,7 @@ def test_without_a_file_everything_is_guarded() -> None:
     assert (settings.listen, settings.admin) == (TcpAddress("127.0.0.1", 8080), TcpAddress("127.0.0.1", 9901))
     assert (settings.store, settings.on_store_failure, settings.workers) == (MEMORY, OnStoreFailure.REFUSE, 1)
     assert (settings.tag_key, settings.tls, settings.trusted_peers) == ("", None, ())
-    assert (settings.drain, settings.source) == (20, "command line")
+    assert (settings.drain, settings.connections, settings.source) == (20, 1024, "command line")
 
 
 def test_without_a_file_and_an_upstream_nothing_goes() -> None:
@@ -171,13 +171,13 @@ def test_a_file_says_everything() -> None:
     Path("pem").touch()
     settings = loaded(
         "listen: ':1'\nadmin: 'off'\nupstream: unix:/o\ntag_key: '${KEY}'\ntls: {certificate: pem, key: pem}\n"
-        "unmatched: reject\ntrusted_peers: [10.0.0.0/8]\ndrain: 5s\nroutes: [{path: /, guard: 'off'}]",
+        "unmatched: reject\ntrusted_peers: [10.0.0.0/8]\ndrain: 5s\nconnections: 7\nroutes: [{path: /, guard: 'off'}]",
         environ={"KEY": "secret"},
     )
     assert (settings.listen, settings.admin) == (TcpAddress("", 1), None)
     assert (settings.tag_key, settings.tls) == ("secret", TlsFiles("pem", "pem"))
     assert (settings.routes.unmatched, settings.trusted_peers) == (Unmatched.REJECT, (ip_network("10.0.0.0/8"),))
-    assert (settings.drain, settings.source) == (5, "f.yaml")
+    assert (settings.drain, settings.connections, settings.source) == (5, 7, "f.yaml")
     assert settings.routes.routes[0].guard is Guard.OFF
 
 

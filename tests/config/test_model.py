@@ -95,6 +95,7 @@ def test_the_full_file_means_the_defaults() -> None:
         "store",
         "on_store_failure",
         "workers",
+        "connections",
         "tag_key",
         "tls",
         "trusted_peers",

@@ -82,6 +82,7 @@ def test_what_loads_fits(line: str) -> None:
         ("store: localhost:6379", "$.store"),
         ("on_store_failure: ignore", "$.on_store_failure"),
         ("workers: 0", "$.workers"),
+        ("connections: 0", "$.connections"),
         ("workers: 65", "$.workers"),
         ("workers: '4'", "$.workers"),
         ("routes: [{path: /, trust: 1}]", "$.routes[0].trust"),

@@ -272,3 +272,26 @@ def test_what_is_a_view_to_a_reader_is_one_to_nobody_else() -> None:
     mapped = Routes([ACTION, route("/{rest...}", query=Query.VIEW)]).match("POST", target("/wiki/1/lock?a=b"))
     assert mapped is not None
     assert (mapped.is_view, mapped.state_target.raw) == (False, "/wiki/1")
+
+
+@pytest.mark.parametrize(
+    ("routes", "raw", "guarded"),
+    [
+        (Routes([route("/wiki/{id}")]), "/wiki/1", True),
+        (Routes([route("/wiki/{id}")]), "/other", False),
+        (Routes([route("/wiki/{id}", guard=Guard.OFF)]), "/wiki/1", False),
+        (Routes([route("/wiki/{id}", guard=Guard.REPORT)]), "/wiki/1", True),
+        (Routes([route("/wiki/{id}", methods=frozenset({"PUT"}))]), "/wiki/1", True),
+        (Routes([route("/{a...}", guard=Guard.OFF), route("/wiki/{id}")]), "/wiki/1", False),
+        (Routes([route("/{a...}", guard=Guard.OFF, methods=frozenset({"GET"})), route("/wiki/{id}")]), "/wiki/1", True),
+        (Routes([route("/ws", guard=Guard.OFF, methods=frozenset({"GET"}))], Unmatched.GUARD), "/ws", True),
+        (Routes([route("/ws", guard=Guard.OFF, methods=frozenset({"GET"}))], Unmatched.REJECT), "/ws", False),
+        (Routes([route("/ws", guard=Guard.OFF)], Unmatched.GUARD), "/ws", False),
+        (Routes([route("/ws", guard=Guard.OFF)], Unmatched.GUARD), "/WS", True),
+        (Routes([], Unmatched.GUARD), "/ws", True),
+        *((Routes([route("/wiki/{id}")]), raw, True) for raw in BYPASSES),
+    ],
+)
+def test_a_target_is_guarded_if_any_method_is(routes: Routes, raw: str, guarded: bool) -> None:
+    """The first route that speaks for all methods decides, or one before it that guards some."""
+    assert routes.guards(target(raw)) is guarded

@@ -14,6 +14,8 @@ import pytest
 from tests.e2e.guarded import EXAMPLES, Api, Behind, CreatedByPut, GuardedOrigin, assert_stale, running_behind
 from tests.e2e.racing import Numbered, basis
 from tests.support.child import Child, python
+from tests.support.websocket import CLOSE
+from tests.support.websocket_origin import PING, PONG, WebSocket
 
 NAMES = count()
 TOKEN = {"Authorization": "token sesame"}
@@ -146,3 +148,16 @@ class TestContents(GuardedOrigin, CreatedByPut):
         assert user.get("/api/contents/", headers=known).status_code == 304
         TEXT.write(user, path, 100, basis(user, path))
         assert user.get("/api/contents/", headers=known).status_code == 200
+
+
+def test_its_websockets_pass(behind: Behind) -> None:
+    """Tornado's handshake, frames and goodbye go through, beside what is guarded; without the token it says no."""
+    with WebSocket(behind.proxy, "/api/events/subscribe") as nobody:
+        assert nobody.status == 403
+    with WebSocket(behind.proxy, "/api/events/subscribe", "Authorization: token sesame") as client:
+        assert client.status == 101
+        client.send(b"there?", PING)
+        assert client.receive() == (PONG, b"there?")
+        client.send(b"\x03\xe8", CLOSE)
+        assert client.receive() == (CLOSE, b"\x03\xe8")
+        assert client.stream.read() == b""

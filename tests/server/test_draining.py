@@ -147,3 +147,77 @@ async def _begun(census: Census) -> None:
     for _ in range(5):
         await asyncio.sleep(0)
     assert census.draining
+
+
+class Tunnel:
+    """An exchange that has become a tunnel on a connection, until that is aborted."""
+
+    def __init__(self, census: Census) -> None:
+        self.guest = Guest(census, {"abort"})
+        self._census = census
+        self._over = asyncio.Event()
+        census.enter(self.guest)
+        self.task = asyncio.ensure_future(self._run())
+
+    async def _run(self) -> None:
+        self._census.begin_exchange()
+        with self._census.tunnel(self.guest):
+            while "abort" not in self.guest.asked:  # noqa: ASYNC110 - the guest has no event to wait for
+                await asyncio.sleep(0)
+        self._census.end_exchange()
+
+
+async def test_tunnels_are_not_waited_for() -> None:
+    """Where nothing else is they are cut off at once, and everyone who could leave has left."""
+    census = Census()
+    tunnels = [Tunnel(census), Tunnel(census)]
+    await asyncio.sleep(0)
+    assert await census.drain(FOREVER)
+    assert [tunnel.guest.asked for tunnel in tunnels] == [["retire", "abort"]] * 2
+    assert census.empty
+
+
+@pytest.mark.parametrize("what", ["connection", "exchange", "write"])
+async def test_tunnels_go_on_while_others_finish(what: str) -> None:
+    """None is cut off as long as anything else is there, of whichever kind, though there are more tunnels than that."""
+    census = Census()
+    tunnels = [Tunnel(census) for _ in range(3)]
+    await asyncio.sleep(0)
+    census.leave(tunnels[0].guest)  # lost, and still winding up: it makes no room for others
+    over = asyncio.Event()
+    other = Guest(census, set())
+    finishing = [asyncio.ensure_future(_finishing(census, other, what, over))]
+    await asyncio.sleep(0)
+    draining = asyncio.ensure_future(census.drain(FOREVER))
+    await _begun(census)
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert not draining.done()
+    assert "abort" not in tunnels[1].guest.asked
+    over.set()
+    tunnels[0].guest.asked.append("abort")
+    assert await draining
+    await asyncio.gather(*finishing)
+
+
+async def _finishing(census: Census, guest: Guest, what: str, over: asyncio.Event) -> None:
+    if what == "connection":
+        census.enter(guest)
+        await over.wait()
+        census.leave(guest)
+    elif what == "exchange":
+        census.begin_exchange()
+        await over.wait()
+        census.end_exchange()
+    else:
+        await census.write(over.wait())
+
+
+async def test_what_takes_too_long_is_cut_off_with_the_tunnels() -> None:
+    """Then `drain` says so, whatever became of those."""
+    census = Census()
+    tunnel, other = Tunnel(census), Guest(census, {"abort"})
+    census.enter(other)
+    await asyncio.sleep(0)
+    assert not await census.drain(0)
+    assert (tunnel.guest.asked, other.asked) == (["retire", "abort"], ["retire", "abort"])

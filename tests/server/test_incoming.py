@@ -4,7 +4,7 @@ import pytest
 
 from proxy.core.fields import Fields
 from proxy.errors import BadFraming, LoopDetected, MalformedRequest
-from proxy.server.incoming import KEPT, Incomings, RawLines, remembering
+from proxy.server.incoming import KEPT, Identity, Incomings, RawLines, remembering
 
 HTTP = (1, 1)
 LINES: RawLines = ((b"Host", b"h"), (b"X-Name", b"caf\xc3\xa9"))
@@ -12,7 +12,7 @@ LINES: RawLines = ((b"Host", b"h"), (b"X-Name", b"caf\xc3\xa9"))
 
 def reads() -> Incomings:
     """Return what reads fields, for a server that trusts one peer."""
-    return remembering("ifmatch", lambda peer: peer == "192.0.2.1")
+    return remembering(Identity("ifmatch", lambda peer: peer == "192.0.2.1"))
 
 
 def test_a_character_is_a_byte() -> None:

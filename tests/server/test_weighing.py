@@ -2,7 +2,7 @@
 
 import pytest
 
-from proxy.server.incoming import remembering
+from proxy.server.incoming import Identity, remembering
 from proxy.server.weighing import heavy
 
 
@@ -18,7 +18,7 @@ def test_many_lines_and_long_ones_weigh(lines: int, size: int, too_much: bool) -
 @pytest.mark.parametrize(("size", "again"), [(100, True), (2_000, False)])
 def test_what_weighs_is_not_remembered(size: int, again: bool) -> None:
     """A head like the one before is known again, unless it is so large that remembering some would fill the memory."""
-    incomings = remembering("ifmatch", lambda _peer: False)
+    incomings = remembering(Identity("ifmatch", lambda _peer: False))
     first, second = (incomings(((b"X-Name", bytes(size)),) * 30, (1, 1), None, "http") for _ in range(2))
     assert (first is second) is again
     assert first.fields.lines == second.fields.lines

@@ -11,8 +11,10 @@ answer must say whether a write was sent. The rooms, from the bytes up:
     opening     TCP, Unix and TLS connections, or `NotSent`
     sending     request content on its way out
     exchange    one request and its final head on one connection
+    places      how many connections may be in use at once
     pool        connections that wait for the next safe request
     reply       the port's `Reply`
+    tunnel      an offer to speak WebSocket, and the port's `Tunnel`
     client      the port's `Upstream`: which connection, how often, until when
 
 Nothing here follows a redirect, keeps a cookie, decodes a content coding or knows what a request is about.

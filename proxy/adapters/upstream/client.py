@@ -7,9 +7,11 @@ connection of its own: on one that was used before, silence could mean that the 
 import asyncio
 import ssl
 
+from proxy.adapters.upstream import tunnel
 from proxy.adapters.upstream.connection import Connection
 from proxy.adapters.upstream.exchange import exchange
 from proxy.adapters.upstream.opening import open_connection
+from proxy.adapters.upstream.places import Places
 from proxy.adapters.upstream.pool import Pool
 from proxy.adapters.upstream.reply import HttpReply
 from proxy.adapters.upstream.response import HungUp
@@ -17,18 +19,21 @@ from proxy.adapters.upstream.sending import Outgoing, gather, prepare, without_c
 from proxy.core.address import Origin
 from proxy.core.message import Request
 from proxy.errors import NotSent, Unanswered
-from proxy.ports import Budget, Content, InterimListener, LastCheck, Purpose, Reply
+from proxy.ports import Budget, Content, InterimListener, LastCheck, Purpose, Reply, Tunnel
 
 POOL_SIZE = 64
 """Idle connections kept, unless told otherwise."""
 IDLE = 15.0
 """Seconds an idle connection is kept, unless told otherwise."""
+CONNECTIONS = 1024
+"""Connections that may be open, unless told otherwise."""
 
 
 class HttpUpstream:
-    """Fulfils `ports.Upstream`.
+    """Fulfils `ports.Upstream` and `ports.Tunnels`.
 
-    At most `pool_size` idle connections are kept, each for `idle` seconds; those in use are as many as requests.
+    At most `connections` are open, and as many again that are tunnels; who comes when all are in use waits for its turn
+    within the time to connect. At most `pool_size` idle ones are kept, each for `idle` seconds.
     `ssl_context` replaces the default one, which verifies the certificate against the system's authorities.
     """
 
@@ -36,6 +41,7 @@ class HttpUpstream:
         self,
         origin: Origin,
         *,
+        connections: int = CONNECTIONS,
         pool_size: int = POOL_SIZE,
         idle: float = IDLE,
         ssl_context: ssl.SSLContext | None = None,
@@ -43,6 +49,8 @@ class HttpUpstream:
         self._origin = origin
         self._tls = (ssl_context or ssl.create_default_context()) if origin.tls else None
         self._pool = Pool(pool_size, idle)
+        self._places = Places(connections)
+        self._for_tunnels = Places(connections)
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def aclose(self) -> None:
@@ -64,8 +72,7 @@ class HttpUpstream:
         Raised besides what the port says: whatever the content, the listener or the check raises, once the connection
         is closed. Only a request that takes a fresh connection is checked.
         """
-        if self._pool.closed:
-            raise NotSent("The proxy has closed its connections to the origin server.")
+        self._require_open()
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
         deadline = self._loop.time() + budget.answer
@@ -75,16 +82,48 @@ class HttpUpstream:
             prepared = prepare(request, content, self._origin.authority, purpose)
             outgoing = prepared or await self._gather(request, content, deadline)
         repeatable = purpose is not Purpose.PERFORM and request.safe and outgoing.rest is None
+        connect = budget.connect
+        if not self._places.take():
+            connect = await self._places.wait(connect, deadline)
         connection = self._pool.take() if repeatable else None
         if connection is None:
             patience = budget.answer if purpose is Purpose.RELAY else None
-            opened = await self._open(budget.connect, deadline)
+            opened = await self._open(self._places, connect, deadline)
             await _checked(opened, check)
+            self._require_quiet(opened)
             return await self._send_on(opened, outgoing, deadline, interim, patience)
+        connection.occupy(self._places.give)
         try:
             return await self._send_on(connection, outgoing, deadline, interim)
         except HungUp:
             return await self._send_again(outgoing, budget.connect, deadline, interim)
+
+    async def switch(
+        self, request: Request, *, budget: Budget, interim: InterimListener | None = None
+    ) -> tuple[Reply, Tunnel | None]:
+        """Send the request with the offer to speak WebSocket; see `ports.Tunnels.switch`."""
+        self._require_open()
+        deadline = asyncio.get_running_loop().time() + budget.answer
+        outgoing = tunnel.offer(request, self._origin.authority)
+        connect = budget.connect
+        if not self._for_tunnels.take():
+            connect = await self._for_tunnels.wait(connect, deadline)
+        connection = await self._open(self._for_tunnels, connect, deadline)
+        answered = await exchange(connection, outgoing, deadline, interim)
+        return tunnel.answer(request, answered, connection, deadline)
+
+    def _require_quiet(self, opened: Connection) -> None:
+        """Ask the operating system, in the last moment, whether a new connection ended or carries an answer already.
+
+        Not over TLS, where a server has things to say that are no content.
+        """
+        if self._tls is None and not opened.quiet:
+            opened.abort()
+            raise NotSent("The origin server closed the connection, or spoke, before the request could be sent.")
+
+    def _require_open(self) -> None:
+        if self._pool.closed:
+            raise NotSent("The proxy has closed its connections to the origin server.")
 
     async def _gather(self, request: Request, content: Content, deadline: float) -> Outgoing:
         limit = asyncio.timeout_at(deadline)
@@ -96,16 +135,27 @@ class HttpUpstream:
                 raise
             raise NotSent("The request content could not be read in time.", timed_out=True) from error
 
-    async def _open(self, connect: float, deadline: float) -> Connection:
+    async def _open(self, places: Places, connect: float, deadline: float) -> Connection:
+        """Open a connection in a place that was taken for it, and close an idle one if there would be too many."""
+        self._pool.keep(self._places.number - self._places.taken)
         left = deadline - asyncio.get_running_loop().time()
-        return await open_connection(self._origin, self._tls, min(connect, left))
+        try:
+            connection = await open_connection(self._origin, self._tls, min(connect, left))
+        except BaseException:
+            places.give()
+            raise
+        connection.occupy(places.give)
+        return connection
 
     async def _send_again(
         self, outgoing: Outgoing, connect: float, deadline: float, interim: InterimListener | None
     ) -> Reply:
         """Send a safe request for the second and last time."""
         try:
-            return await self._send_on(await self._open(connect, deadline), outgoing, deadline, interim)
+            if not self._places.take():
+                connect = await self._places.wait(connect, deadline)
+            opened = await self._open(self._places, connect, deadline)
+            return await self._send_on(opened, outgoing, deadline, interim)
         except NotSent as failure:  # this time; the first time it was
             raise Unanswered(failure.detail, timed_out=failure.timed_out) from failure
 

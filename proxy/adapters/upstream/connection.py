@@ -7,7 +7,9 @@ second one; `pool` and `client` do.
 import asyncio
 import os
 import select
+import socket
 import ssl
+from collections.abc import Callable
 from contextlib import suppress
 from typing import cast
 
@@ -31,6 +33,7 @@ class Connection(asyncio.Protocol):
         self._writable.set()
         self._lost = asyncio.Event()
         self._paused = False
+        self._leave: Callable[[], None] | None = None
         self._poll: select.poll | None = None
 
     # What asyncio calls.
@@ -50,12 +53,16 @@ class Connection(asyncio.Protocol):
             self._transport.pause_reading()
         self.wake()
 
-    def eof_received(self) -> None:
-        """Note the end that the origin server made."""
+    def eof_received(self) -> bool:
+        """Note the end that the origin server made; go on sending only where another protocol is spoken."""
         if self._response is not None:
             self._response.end(clean=self._said_goodbye())
+            if self._response.switched and self._transport.can_write_eof():
+                self.wake()
+                return True
         self.abort()  # without a peer to read it, what is left to send would keep the socket open
         self.wake()
+        return False
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Note the end, whichever it was, and let everyone who waits go on."""
@@ -65,6 +72,7 @@ class Connection(asyncio.Protocol):
             self._response.end(clean=False)
         self._writable.set()
         self._lost.set()
+        self._vacate()
         self.wake()
 
     def pause_writing(self) -> None:
@@ -97,15 +105,22 @@ class Connection(asyncio.Protocol):
         """Tell whether the operating system has taken all that was written."""
         return self._transport.get_write_buffer_size() == 0
 
-    def expect(self, method: str) -> IncomingResponse:
-        """Begin an exchange: what arrives from now on answers a request of that method."""
-        self._response = IncomingResponse(method)
+    def expect(self, method: str, *, upgrade: bool = False) -> IncomingResponse:
+        """Begin an exchange: what arrives from now on answers a request of that method, perhaps with 101."""
+        self._response = IncomingResponse(method, upgrade=upgrade)
         return self._response
 
     def rest(self) -> None:
         """End an exchange whose response is complete: what arrives from now on answers nothing."""
         self._response = None
         self._resume()
+        self._vacate()
+
+    def occupy(self, leave: Callable[[], None]) -> None:
+        """Call `leave`, once, when the connection rests or is lost."""
+        self._leave = leave
+        if self._lost.is_set():
+            self._vacate()
 
     def write(self, data: bytes) -> None:
         """Hand bytes to the transport; they count as sent."""
@@ -142,6 +157,20 @@ class Connection(asyncio.Protocol):
         if self._response is not None and self._response.buffered <= _RESUME_AT:
             self._resume()
 
+    def finish(self) -> None:
+        """Say that nothing more will be sent; where that cannot be said alone (TLS), close."""
+        if self._transport.is_closing():
+            return
+        if not self._transport.can_write_eof():
+            self._transport.close()
+            return
+        with suppress(OSError):  # the origin server may be gone without our having heard of it yet
+            self._transport.write_eof()
+
+    def watch(self) -> None:
+        """Have the operating system ask from time to time whether a peer that says nothing is still there."""
+        self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+
     def abort(self) -> None:
         """Close at once; what was not sent yet is dropped."""
         self._transport.abort()
@@ -158,6 +187,11 @@ class Connection(asyncio.Protocol):
         if self._paused and not self._transport.is_closing():
             self._transport.resume_reading()
         self._paused = False
+
+    def _vacate(self) -> None:
+        leave, self._leave = self._leave, None
+        if leave is not None:
+            leave()
 
     def _said_goodbye(self) -> bool:
         """Tell whether TLS, where there is any, was ended by the peer and not cut (close_notify, RFC 8446 §6.1).

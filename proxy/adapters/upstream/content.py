@@ -40,6 +40,8 @@ def decoder(method: str, head: Head) -> Decoder:
     Raised when the framing is ambiguous or unknown: `errors.Unanswered`. Content-Length together with
     Transfer-Encoding, or twice, has already been refused by llhttp.
     """
+    if head.switched:
+        return UntilClose()
     coding = head.fields.get("transfer-encoding") if "transfer-encoding" in head.fields.by_name else None
     if coding is not None and (coding.lower() != "chunked" or head.version == "1.0"):  # RFC 9112 §6.1
         raise Unanswered("The origin server's response has a transfer coding that was not asked for.")
@@ -102,7 +104,8 @@ class _Events:
         self.messages += 1
 
     def on_body(self, piece: bytes) -> None:
-        self.pieces.append(piece)
+        if not self.ended:  # llhttp reads on: the content of another answer in the same read is none of this one
+            self.pieces.append(piece)
 
     def on_message_complete(self) -> None:
         self.ended = True

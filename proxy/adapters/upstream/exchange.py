@@ -89,7 +89,7 @@ def _begin(connection: Connection, outgoing: Outgoing, deadline: float) -> Incom
         raise NotSent("The time for an answer was over before the request could be sent.", timed_out=True)
     if not connection.open:
         raise NotSent("The origin server closed the connection before the request could be sent.")
-    response = connection.expect(outgoing.method)
+    response = connection.expect(outgoing.method, upgrade=outgoing.upgrade)
     connection.write(outgoing.opening)
     return response
 

@@ -9,6 +9,7 @@ from functools import lru_cache
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from proxy.core.fields import Fields
+from proxy.core.upgrading import SWITCHED
 from proxy.errors import Unanswered
 
 MAX_HEAD = 64 * 1024
@@ -21,7 +22,6 @@ _END = b"\r\n\r\n"  # strict llhttp takes no bare LF, so the first of these is t
 KEPT = 512
 """Heads that are remembered: answers of one second often differ in their content alone."""
 _LONGEST_KEPT = 2048
-_SWITCHING_PROTOCOLS = 101
 _LOWEST_STATUS = 100
 _LOWEST_FINAL_STATUS = 200
 
@@ -37,7 +37,12 @@ class Head:
     @property
     def interim(self) -> bool:
         """Tell whether a final response is still to come (RFC 9110 §15.2)."""
-        return self.status < _LOWEST_FINAL_STATUS
+        return self.status < _LOWEST_FINAL_STATUS and not self.switched
+
+    @property
+    def switched(self) -> bool:
+        """Tell whether another protocol is spoken behind it. Only who asked for that is shown such a head."""
+        return self.status == SWITCHED
 
     @property
     def persistent(self) -> bool:
@@ -87,12 +92,13 @@ def _known(raw: bytes) -> Head:
 
 
 class HeadReader:
-    """Reads one head from bytes as they arrive. `head` is None until it is complete."""
+    """Reads one head from bytes as they arrive. `head` is None until it is complete. `upgrade`: it may be 101."""
 
-    __slots__ = ("_lines", "_parser", "_raw", "head")
+    __slots__ = ("_lines", "_parser", "_raw", "_upgrade", "head")
 
-    def __init__(self) -> None:
+    def __init__(self, *, upgrade: bool = False) -> None:
         self.head: Head | None = None
+        self._upgrade = upgrade
         self._lines = _Lines()
         self._parser = HttpResponseParser(self._lines)
         self._raw = bytearray()
@@ -118,9 +124,9 @@ class HeadReader:
         try:
             self._parser.feed_data(data)
         except (HttpParserError, HttpParserUpgrade) as error:
-            if not (self._lines.complete and self._parser.get_status_code() == _SWITCHING_PROTOCOLS):
+            if not (self._lines.complete and self._parser.get_status_code() == SWITCHED):
                 raise Unanswered(_INVALID) from error
-            # llhttp stops behind such a head, with one or the other; `_finished` refuses it in its own words.
+            # llhttp stops behind such a head, with one or the other; `_finished` judges it.
 
     def _finished(self) -> Head:
         status = self._parser.get_status_code()
@@ -129,6 +135,6 @@ class HeadReader:
             raise Unanswered(_INVALID)
         if len(self._lines.fields) > MAX_FIELDS:
             raise Unanswered(f"The origin server's response has more than {MAX_FIELDS} field lines.")
-        if status == _SWITCHING_PROTOCOLS:
+        if status == SWITCHED and not self._upgrade:
             raise Unanswered("The origin server switched to another protocol, which nobody asked for.")
         return Head(status, self._parser.get_http_version(), Fields(self._lines.fields))

@@ -36,10 +36,14 @@ class Pool:
             return
         loop = connection.loop
         self._waiting.append((loop.time(), connection))
-        while len(self._waiting) > self._size:
-            self._waiting.popleft()[1].close()
+        self.keep(self._size)
         if self._timer is None and self._waiting:
             self._timer = loop.call_later(self._idle, self._expire)
+
+    def keep(self, number: int) -> None:
+        """Close those that wait longest until no more than that many wait."""
+        while len(self._waiting) > number:
+            self._waiting.popleft()[1].close()
 
     async def aclose(self) -> None:
         """Close every idle connection, keep no other, and wait until all are closed."""

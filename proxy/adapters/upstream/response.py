@@ -24,15 +24,17 @@ class HungUp(Unanswered):
 class IncomingResponse:
     """A response of which more may be to come. `failure` is set once it cannot be completed any more.
 
-    `began`: a byte of it arrived. `buffered`: bytes of content that nobody took yet.
+    `began`: a byte of it arrived. `buffered`: bytes of content that nobody took yet. Where an `upgrade` was asked for,
+    101 is final, and what follows it is taken for content that ends with the connection.
     """
 
-    def __init__(self, method: str) -> None:
+    def __init__(self, method: str, *, upgrade: bool = False) -> None:
         self.head: Head | None = None
         self.failure: Unanswered | None = None
         self.began = False
         self.buffered = 0
         self._method = method
+        self._upgrade = upgrade
         self._reader: HeadReader | None = None
         self._decoder: Decoder | None = None
         self._pieces: deque[bytes] = deque()
@@ -42,6 +44,11 @@ class IncomingResponse:
     def complete(self) -> bool:
         """Tell whether the response arrived whole."""
         return self._decoder is not None and self._decoder.ended
+
+    @property
+    def switched(self) -> bool:
+        """Tell whether what arrives now is of another protocol."""
+        return self.head is not None and self.head.switched
 
     @property
     def length(self) -> int | None:
@@ -113,9 +120,9 @@ class IncomingResponse:
                 self.buffered += len(piece)
 
     def _read_head(self, data: bytes) -> bytes | None:
-        at_once = read_at_once(data) if self._reader is None else None
+        at_once = read_at_once(data) if self._reader is None and not self._upgrade else None
         if at_once is None:
-            self._reader = self._reader or HeadReader()
+            self._reader = self._reader or HeadReader(upgrade=self._upgrade)
             rest = self._reader.feed(data)
             head = self._reader.head
         else:

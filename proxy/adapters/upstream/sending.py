@@ -25,6 +25,7 @@ class Outgoing:
 
     `bare`: the request has no content, so that an origin server that answered it has nothing of it left to read.
     `whole`: content is sent to its end unless it is refused, because a part of it might be applied.
+    `upgrade`: it offers to speak another protocol.
     """
 
     method: str
@@ -32,6 +33,7 @@ class Outgoing:
     rest: Content | None
     bare: bool = False
     whole: bool = False
+    upgrade: bool = False
 
 
 def without_content(request: Request, authority: str) -> Outgoing:

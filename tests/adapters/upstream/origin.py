@@ -121,10 +121,10 @@ class Serving:
         return len(self.peers)
 
     @asynccontextmanager
-    async def upstream(self, *, pool_size: int = 64, idle: float = 15.0) -> AsyncIterator[HttpUpstream]:
+    async def upstream(self, *, idle: float = 15.0, connections: int = 1024) -> AsyncIterator[HttpUpstream]:
         """An upstream to this origin server, which trusts its certificate."""
         tls = ssl.create_default_context(cafile=str(CERTIFICATE)) if self.origin.tls else None
-        upstream = HttpUpstream(self.origin, pool_size=pool_size, idle=idle, ssl_context=tls)
+        upstream = HttpUpstream(self.origin, idle=idle, connections=connections, ssl_context=tls)
         try:
             yield upstream
         finally:

@@ -1,7 +1,8 @@
 """Which connection a request takes, and how often it is sent."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -10,6 +11,7 @@ from proxy.adapters.upstream import HttpUpstream
 from proxy.errors import NotSent, Unanswered
 from proxy.ports import Budget, Content, Purpose, Upstream
 from tests.adapters.upstream.origin import (
+    GUARD,
     OK,
     PATIENT,
     Clock,
@@ -22,6 +24,7 @@ from tests.adapters.upstream.origin import (
     request,
     serving,
 )
+from tests.support.websocket import KEY, switching
 
 SELECT, PERFORM, RELAY = Purpose.SELECT, Purpose.PERFORM, Purpose.RELAY
 UNSAFE = ["PUT", "DELETE", "POST", "PATCH", "PROPPATCH"]
@@ -478,3 +481,139 @@ async def test_a_field_that_cannot_be_sent_opens_no_connection() -> None:
         with pytest.raises(NotSent, match="cannot be forwarded"):
             await upstream.send(request(lines=[("A", "b\r\nC: d")]), None, purpose=SELECT, budget=PATIENT)
         assert origin.connections == 0
+
+
+async def test_no_more_connections_are_open_than_may_be() -> None:
+    """Who comes when all are in use waits, and is served in turn, over those that are there where it may be."""
+    most = 0
+
+    async def script(peer: Peer) -> None:
+        nonlocal most
+        most = max(most, sum(each.open for each in origin.peers))
+        while await peer.request():
+            await asyncio.sleep(0)
+            await peer.send(OK)
+
+    async with serving(script) as origin, origin.upstream(connections=3) as upstream:
+        writes = [ask(upstream, "PUT", Text(b"hello"), PERFORM) for _ in range(20)]
+        reads = [ask(upstream) for _ in range(20)]
+        assert await asyncio.gather(*writes, *reads) == [b"ok"] * 40
+        assert (len(origin.requests), most) == (40, 3)
+
+
+async def test_an_idle_connection_makes_room_for_a_write() -> None:
+    """A write takes a connection of its own, so of one that may be open none is kept for the next reader."""
+    async with serving(answers(OK, OK)) as origin, origin.upstream(connections=1) as upstream:
+        await ask(upstream)
+        await ask(upstream, "PUT", Text(b"hello"), PERFORM)
+        await origin.closed()
+        assert origin.connections == 2
+
+
+async def test_a_reply_keeps_its_place_until_it_is_closed(clock: Clock) -> None:
+    """A request that waits for it in vain was not sent, and says so; the next one is served."""
+    async with serving(answers(OK, OK)) as origin, origin.upstream(connections=1) as upstream:
+        reply = await upstream.send(request(), None, purpose=SELECT, budget=PATIENT)
+        asking = asyncio.create_task(ask(upstream, "PUT", None, PERFORM, Budget(2.0, 30.0)))
+        await asyncio.sleep(0)
+        clock.forward(2.1)
+        with pytest.raises(NotSent, match="are in use") as caught:
+            await asking
+        assert caught.value.timed_out
+        await reply.read(2)
+        await reply.aclose()
+        assert await ask(upstream) == b"ok"
+        assert (len(origin.requests), origin.connections) == (2, 1)
+
+
+async def unreadable(upstream: HttpUpstream) -> None:
+    """A write whose content cannot be read, once a place was taken."""
+
+    async def check() -> None:
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        await upstream.send(request("PUT"), None, purpose=PERFORM, budget=PATIENT, check=check)
+
+
+async def unanswered(upstream: HttpUpstream) -> None:
+    """A request that nobody answers."""
+    with pytest.raises(Unanswered):
+        await ask(upstream, "PUT", None, PERFORM)
+
+
+async def given_up(upstream: HttpUpstream) -> None:
+    """A request that is cancelled while its answer is waited for."""
+    asking = asyncio.create_task(ask(upstream))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    asking.cancel()
+    with suppress(asyncio.CancelledError, Unanswered):
+        await asking
+
+
+async def unopened(upstream: HttpUpstream) -> None:
+    """A request without the time to connect."""
+    with pytest.raises(NotSent):
+        await ask(upstream, "PUT", None, PERFORM, Budget(0.0, 30.0))
+
+
+async def left_open(upstream: HttpUpstream) -> None:
+    """A reply that is closed before its content has come."""
+    with suppress(Unanswered):
+        reply = await upstream.send(request(), None, purpose=RELAY, budget=PATIENT)
+        await reply.aclose()
+
+
+@pytest.mark.parametrize("fails", [unreadable, unanswered, given_up, unopened, left_open])
+@pytest.mark.parametrize("begun", [b"", OK[:-1]])
+async def test_whatever_becomes_of_a_request_its_place_is_free_again(
+    fails: Callable[[HttpUpstream], Awaitable[None]], begun: bytes
+) -> None:
+    """There is one, so that the next request would wait for ever."""
+    broken = True
+
+    async def script(peer: Peer) -> None:
+        while await peer.request():
+            if broken:
+                await peer.send(begun)
+                peer.writer.close()
+                return
+            await peer.send(OK)
+
+    async with serving(script) as origin, origin.upstream(connections=1) as upstream:
+        await fails(upstream)
+        broken = False
+        async with asyncio.timeout(GUARD):
+            assert await ask(upstream) == b"ok"
+
+
+async def test_a_second_try_takes_the_place_of_the_first() -> None:
+    """The connection that turned out to be given up is not in use any more."""
+    async with serving(silent_once(2)) as origin, origin.upstream(connections=1) as upstream:
+        await ask(upstream)
+        assert await ask(upstream) == b"ok"
+        assert (len(origin.requests), origin.connections) == (3, 2)
+
+
+async def test_tunnels_have_places_of_their_own(clock: Clock) -> None:
+    """However many stand, requests are served; there are no more tunnels than that, either."""
+
+    async def script(peer: Peer) -> None:
+        while head := await peer.request():
+            await peer.send(switching() if b"Upgrade" in head else OK)
+
+    async with serving(script) as origin, origin.upstream(connections=1) as upstream:
+        offer = request(lines=[("Sec-WebSocket-Key", KEY)])
+        _, tunnel = await upstream.switch(offer, budget=PATIENT)
+        assert tunnel is not None
+        assert await ask(upstream) == b"ok"
+        offering = asyncio.create_task(upstream.switch(offer, budget=Budget(2.0, 30.0)))
+        await asyncio.sleep(0)
+        clock.forward(2.1)
+        with pytest.raises(NotSent, match="are in use"):
+            await offering
+        await tunnel.aclose()
+        _, tunnel = await upstream.switch(offer, budget=PATIENT)
+        assert tunnel is not None
+        await tunnel.aclose()

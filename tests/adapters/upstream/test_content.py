@@ -95,7 +95,12 @@ def test_chunks_yield_their_content_however_they_are_cut(pieces: list[bytes], tr
     assert (b"".join(read), reader.ended, reader.excess) == (b"".join(pieces), True, False)
 
 
-@pytest.mark.parametrize("excess", [b"\r\n", b"\n", b"\r", b"\r\n\r\n", b"H", b"HTTP/1.1 200 OK\r\n\r\n", b"\0"])
+ANOTHER = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\ntheirs"
+
+
+@pytest.mark.parametrize(
+    "excess", [b"\r\n", b"\n", b"\r", b"\r\n\r\n", b"H", b"HTTP/1.1 200 OK\r\n\r\n", b"\0", ANOTHER]
+)
 @pytest.mark.parametrize("trailer", [b"", b"A: b\r\n"])
 @pytest.mark.parametrize("apart", [False, True])
 def test_bytes_behind_the_last_chunk_are_noticed(excess: bytes, trailer: bytes, apart: bool) -> None:
