@@ -66,13 +66,8 @@ async def serving(
         upstream = HttpUpstream(settings.upstream, connections=settings.connections)
         ending.push_async_callback(upstream.aclose)
         gateway = Gateway(settings.routes, upstream, kept.lock, kept.state, minter, shop)
-        server = Server(
-            gateway,
-            trusted=_trusted(settings),
-            witnesses=(access_log.write, counts.request),
-            tunnels=upstream,
-            room=room_for_clients(),
-        )
+        told, room = (access_log.write, counts.request), room_for_clients()
+        server = Server(gateway, trusted=_trusted(settings), witnesses=told, tunnels=upstream, room=room)
         admin = Admin(ready, counts.exposition)
         ending.push_async_callback(admin.close)
         ending.push_async_callback(_drain, server, settings.drain, ready)

@@ -32,7 +32,10 @@ _HTTP_1_1: Final = (1, 1)
 
 
 class Answerer:
-    """Answers one request, with `parting` as the last one. `started` once a byte of the final answer may have left; `content_sent` is in bytes."""
+    """Answers one request, with `parting` as the last one.
+
+    `started` once a byte of the final answer may have left; `content_sent` is in bytes.
+    """
 
     def __init__(self, request: web.BaseRequest, connection: Connection, *, parting: bool = False) -> None:
         self._parting = parting
