@@ -24,6 +24,11 @@ from proxy.core.variant import Variant
 PUBLIC_SECRET: Final = "ifmatch public tag key"  # noqa: S105 - the key of those who set none, known to everyone
 """Stands in for an empty secret: whoever knows a content can then compute its tag, and the reverse by guessing."""
 
+REMEMBERED: Final = 1024
+"""States whose validators are known again, by a digest of their content."""
+_TELLING: Final = ("content-type", "content-language", "content-encoding", "vary", "last-modified")
+"""The fields that go into a validator besides content, in lower case."""
+
 _DIGEST_SIZE: Final = 16
 _MARK_SIZE: Final = 4
 _SPELLED: Final = 32
@@ -81,7 +86,7 @@ class Minter:
     stand for the whole.
     """
 
-    __slots__ = ("_digesting", "_key", "_marking")
+    __slots__ = ("_digesting", "_key", "_marking", "_seen")
 
     def __init__(self, secret: str) -> None:
         # A key of BLAKE2b holds at most 64 bytes; hashing first lets a secret have any length.
@@ -92,6 +97,7 @@ class Minter:
         self._key = key
         self._digesting = blake2b(digest_size=_DIGEST_SIZE, key=self._key, person=_PERSON_TAG)
         self._marking = blake2b(digest_size=_MARK_SIZE, key=self._key, person=_PERSON_MARK)
+        self._seen: dict[object, Validator] = {}
 
     def __reduce__(self) -> tuple[Callable[[bytes], "Minter"], tuple[bytes]]:
         """Let another process of ours mint the same tags: a digest that was begun cannot be sent there, its key can."""
@@ -109,7 +115,22 @@ class Minter:
         kept = kept_tag(response.fields, rules)
         if kept is not None:
             return Validator(kept, modified, minted=False)
-        return self._minted(self._digest(state.parts(key, response, rules, writes, document)), key, response.fields)
+        if writes is not None or document is not None or rules.version is not None:
+            return self._minted(self._digest(state.parts(key, response, rules, writes, document)), key, response.fields)
+        return self._minted_again(key, response, rules)
+
+    def _minted_again(self, key: str, response: Response, rules: TagRules) -> Validator:
+        """Return the validator of what was seen before, without reading it again: a writer's state was just read."""
+        sum_ = self._digesting.copy()
+        sum_.update(response.content)
+        seen = (key, rules.fingerprint, sum_.digest(), *map(response.fields.by_name.get, _TELLING))
+        known = self._seen.get(seen)
+        if known is None:
+            digest = self._digest(state.parts(key, response, rules, None))
+            known = self._seen[seen] = self._minted(digest, key, response.fields)
+            if len(self._seen) > REMEMBERED:
+                del self._seen[next(iter(self._seen))]
+        return known
 
     def begin(self, key: str, head: Response, length: int, rules: TagRules, writes: int | None = None) -> Begun | None:
         """Begin to do as `mint` does with a head and the `length` bytes of content that are to come, to keep none.

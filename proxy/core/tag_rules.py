@@ -42,6 +42,13 @@ class TagRules:
     upstream: UpstreamTag = UpstreamTag.AUTO
     version: Version | None = None
     aba: Aba = Aba.ALLOW
+    fingerprint: bytes = field(init=False, repr=False, compare=False)
+    """Names these rules; rules that could give another tag have another fingerprint."""
+
+    def __post_init__(self) -> None:
+        version = b"" if self.version is None else self.version.fingerprint
+        made = (self.upstream.value.encode(), self.aba.value.encode(), version, self.canonical.fingerprint)
+        object.__setattr__(self, "fingerprint", b"\n".join(made))
 
     @property
     def keeps(self) -> UpstreamTag:
@@ -53,12 +60,6 @@ class TagRules:
     def exact(self) -> bool:
         """Tell whether equal tags mean equal bytes, so that byte ranges may be served (RFC 9110 §8.8.1)."""
         return self.canonical.exact and self.version is None
-
-    @property
-    def fingerprint(self) -> bytes:
-        """Name these rules; rules that could give another tag have another fingerprint."""
-        version = b"" if self.version is None else self.version.fingerprint
-        return b"\n".join((self.upstream.value.encode(), self.aba.value.encode(), version, self.canonical.fingerprint))
 
 
 def kept_tag(fields: Fields, rules: TagRules) -> EntityTag | None:
