@@ -105,7 +105,7 @@ def _show(connection: socket.socket, target: str) -> None:
             connection.sendall(PART)
         connection.sendall(PART[: size % len(PART)])
         return
-    content = listing(size) if kind == "list" else document(size or 2_000)
+    content = listing(size) if kind == "list" else document(size if kind == "json" else 2_000)
     connection.sendall(_head("application/json", len(content)) + content)
 
 
