@@ -99,7 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--short", action="store_true", help="one round of little, to see that it runs; writes no page")
     short = parser.parse_args(arguments).short
     started, cores = time.monotonic(), take_load()
-    found = measured(cores, size=64 * MIB if short else GIB, rounds=1 if short else 5, seconds=0.2 if short else 2.0)
+    found = measured(cores, size=64 * MIB if short else GIB, rounds=1 if short else 4, seconds=0.2 if short else 1.5)
     minutes = (time.monotonic() - started) / 60
     result = told(found, minutes, cores)
     for table in result.tables:

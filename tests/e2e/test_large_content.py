@@ -3,6 +3,8 @@
 What is measured is the most memory that the process ever had (VmHWM), which the kernel counts: no moment is missed.
 """
 
+import os
+import signal
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,6 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.support.child import Child, python
+from tests.support.ending import ended
 from tests.support.processes import ADDRESS, ProxyHandle, running_proxy
 
 MIB = 1024 * 1024
@@ -124,13 +127,28 @@ def test_the_measure_measures(place: Place) -> None:
     assert 0.9 * SIZE < place.most - before < 1.5 * SIZE
 
 
-def test_large_documents_are_read_in_another_process(place: Place) -> None:
-    """It is started when one comes, and ends with the proxy (the fixture insists that this ends well)."""
-    assert _children(place.proxy.child.pid) == []
-    head, _ = place.answer("GET /json/1000000")
-    assert b"\r\nETag: " in head
-    (child,) = _children(place.proxy.child.pid)
-    assert b"proxy.adapters.workshop.hand" in Path(f"/proc/{child}/cmdline").read_bytes()
+@pytest.mark.parametrize("killed", [False, True], ids=["told to end", "killed"])
+def test_large_documents_are_read_in_another_process(upstream: str, *, killed: bool) -> None:
+    """It is started when one comes, and ends with the proxy, whichever way that ends."""
+    with running_proxy(config=CONFIG.format(upstream=upstream)) as proxy:
+        assert _children(proxy.child.pid) == []
+        head, _ = Place(proxy).answer("GET /json/1000000")
+        assert b"\r\nETag: " in head
+        (child,) = _children(proxy.child.pid)
+        assert b"proxy.adapters.workshop.hand" in Path(f"/proc/{child}/cmdline").read_bytes()
+        if killed:
+            proxy.child.kill()
+    assert ended(int(child))
+
+
+def test_a_hand_that_was_killed_is_replaced(place: Place) -> None:
+    """The next document gets its tag all the same, the one it had before."""
+    tag = place.tag("/json/1000000")
+    (first,) = _children(place.proxy.child.pid)
+    os.kill(int(first), signal.SIGKILL)
+    assert place.tag("/json/1000000") == tag
+    (second,) = _children(place.proxy.child.pid)
+    assert second != first
 
 
 def _children(pid: int) -> list[str]:
