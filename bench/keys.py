@@ -65,10 +65,6 @@ class Held:
         """Return the content; None if that is more than `limit`."""
         return self.content if len(self.content) <= limit else None
 
-    async def skim(self, taker: Taker) -> None:
-        """Pass the content on."""
-        await taker(self.content)
-
     async def __aiter__(self) -> AsyncIterator[bytes]:
         yield self.content
 
