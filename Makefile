@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-origins check format cover seeds soak bench bench-handoff bench-injection bench-scale lock image-check clean
+.PHONY: help demo test test-origins check format cover seeds soak bench bench-bodies bench-handoff bench-injection bench-scale lock image-check clean
 
 BIN := .venv/bin
 RECIPE := .ci/venv .ci/python pyproject.toml requirements/build.txt
@@ -70,6 +70,9 @@ soak: $(DEV) ## Play the fault matrix at length and write docs/proof.md (SEEDS=3
 
 bench: $(DEV) $(PEERS) ## Measure ifmatch beside nginx + Lua and Fastify, and write docs/performance.md (ARGS="--short")
 	$(BIN)/python -m bench.peers $(ARGS)
+
+bench-bodies: $(DEV) ## Measure large content: rates, memory, whom it delays; write docs/performance.md (ARGS="--short")
+	$(BIN)/python -m bench.bodies $(ARGS)
 
 bench-handoff: $(DEV) ## Measure how long a lock takes from one replica to the next
 	$(BIN)/python -m bench.handoff $(ARGS)

@@ -47,9 +47,9 @@ def running_origin() -> Iterator[Standing]:
 
 
 @contextmanager
-def running_relay(upstream: str, cores: Cores) -> Iterator[Standing]:
+def running_relay(upstream: str, cores: Cores, configuration: str = "relay.conf") -> Iterator[Standing]:
     """Run nginx that passes everything on."""
-    with _running_nginx("relay.conf", cores.pinned([]), upstream=urlsplit(upstream).netloc) as standing:
+    with _running_nginx(configuration, cores.pinned([]), upstream=urlsplit(upstream).netloc) as standing:
         yield standing
 
 

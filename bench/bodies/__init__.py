@@ -1,1 +1,1 @@
-"""Large content: how fast it goes through, what memory it takes, and whom it delays. See `bench.bodies.__main__`."""
+"""Large content: how fast it passes, what memory that takes, and whom it delays. `__main__` says what is measured."""

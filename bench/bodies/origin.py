@@ -6,6 +6,7 @@ list of N items, `/small` 2 KB of JSON. What is written is read and dropped, and
 
 import argparse
 import json
+import signal
 import socket
 import sys
 import threading
@@ -37,13 +38,14 @@ def listing(items: int) -> bytes:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Serve until the standard input ends."""
+    """Serve until SIGTERM."""
     parser = argparse.ArgumentParser(prog="python -m bench.bodies.origin", description=__doc__)
     parser.parse_args(arguments)
     listening = socket.create_server(("127.0.0.1", 0), backlog=128)
     print(f"listening on http://127.0.0.1:{listening.getsockname()[1]}", flush=True)
     threading.Thread(target=_accept, args=(listening,), daemon=True).start()
-    sys.stdin.read()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.pause()
 
 
 def _accept(listening: socket.socket) -> None:
@@ -103,7 +105,7 @@ def _show(connection: socket.socket, target: str) -> None:
             connection.sendall(PART)
         connection.sendall(PART[: size % len(PART)])
         return
-    content = listing(size) if kind == "list" else document(size or 2_000)
+    content = listing(size) if kind == "list" else document(size if kind == "json" else 2_000)
     connection.sendall(_head("application/json", len(content)) + content)
 
 

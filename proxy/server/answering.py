@@ -100,6 +100,7 @@ class Answerer:
             part = memoryview(content)[start : start + AT_ONCE]
             await self._write(part)
             self.content_sent += len(part)
+            await asyncio.sleep(0)  # the kernel may take all at once, and others want their turn before that
 
     async def _send_rest(self, rest: Reply, frame: Frame) -> None:
         """Write content as it arrives. Raised when there is more or less of it than announced: `errors.Unanswered`."""

@@ -13,6 +13,7 @@ from bench.standing import FILLING, HERE, UNREAD, filled, installed
 VALUES = {
     "origin.conf": {"port": "1", "text": FILLING},
     "relay.conf": {"port": "1", "upstream": "127.0.0.1:2"},
+    "bodies.conf": {"port": "1", "upstream": "127.0.0.1:2"},
     "guard.conf": {"port": "1", "upstream": "127.0.0.1:2", "modules": "/m", "guard": "/g"},
 }
 

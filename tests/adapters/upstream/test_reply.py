@@ -1,6 +1,7 @@
 """An answer whose final head has arrived."""
 
 import asyncio
+import tracemalloc
 
 import pytest
 
@@ -293,4 +294,86 @@ async def test_completeness_is_told() -> None:
         reply = await reply_of(origin)
         await reply.read(5)
         assert reply.complete  # type: ignore[attr-defined]
+        await reply.aclose()
+
+
+@KINDS
+async def test_content_can_pass_by(wire: bytes) -> None:
+    """Each piece is handed on as it comes, all of them in order, and none is left."""
+    taken: list[bytes] = []
+
+    async def take(piece: bytes) -> None:
+        await asyncio.sleep(0)
+        taken.append(piece)
+
+    async with serving(once(wire)) as origin:
+        reply = await reply_of(origin)
+        await reply.skim(take)
+        assert b"".join(taken) == b"hello"
+        assert [piece async for piece in reply] == []
+        await reply.aclose()
+
+
+async def nobody(piece: bytes) -> None:
+    """Take a piece and do nothing with it."""
+
+
+@pytest.mark.parametrize("wire", [SIZED[:-1], CHUNKED[:-1]])
+async def test_content_that_ends_early_does_not_pass(wire: bytes) -> None:
+    """Whoever took pieces is told that they are not all."""
+    async with serving(once(wire)) as origin:
+        reply = await reply_of(origin)
+        with pytest.raises(Unanswered, match="ended early"):
+            await reply.skim(nobody)
+        await reply.aclose()
+
+
+async def test_content_that_comes_too_late_does_not_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time for an answer bounds content that passes by as it does content that is read."""
+    clock = Clock(asyncio.get_running_loop())
+    monkeypatch.setattr(asyncio.get_running_loop(), "time", clock.time)
+
+    async def late(piece: bytes) -> None:
+        clock.forward(3600)
+
+    async with serving(stalled(SIZED[:-1])) as origin:
+        reply = await reply_of(origin)
+        with pytest.raises(Unanswered, match="in time") as raised:
+            await reply.skim(late)
+        assert raised.value.timed_out
+        await reply.aclose()
+
+
+@pytest.mark.parametrize("fault", [TimeoutError("the taker's own"), OSError("disk full")])
+async def test_what_the_taker_raises_is_its_own(fault: Exception) -> None:
+    """It is no failure of the origin server's; the connection is not used again."""
+
+    async def fail(piece: bytes) -> None:
+        raise fault
+
+    async with serving(once(SIZED)) as origin:
+        reply = await reply_of(origin)
+        with pytest.raises(type(fault), match=str(fault)):
+            await reply.skim(fail)
+        await reply.aclose()
+
+
+async def test_content_that_is_read_is_held_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While it arrives nothing else of its size is held; what is returned is where the pieces went."""
+    size = 32 * 1024 * 1024
+
+    async def large(peer: Peer) -> None:
+        await peer.request()
+        await peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size)
+        for _ in range(size // 65536):
+            await peer.send(bytes(65536))
+
+    async with serving(large) as origin:
+        reply = await reply_of(origin)
+        tracemalloc.start()
+        content = await reply.read(size)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert content == bytes(size)
+        assert peak < 1.5 * size
         await reply.aclose()

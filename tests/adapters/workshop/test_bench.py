@@ -12,8 +12,9 @@ import pytest
 
 from proxy.adapters.workshop.bench import Bench, Unstaffed, command
 from proxy.errors import Failure
-from tests.adapters.workshop.test_hand import ENDLESS, ended
+from tests.adapters.workshop.test_hand import ENDLESS
 from tests.support.child import Child, python
+from tests.support.ending import ended
 
 SUICIDE = b"__import__('os')._exit(9)"
 

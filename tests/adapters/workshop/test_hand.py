@@ -1,7 +1,5 @@
 """A process that does work, from within: the test is the bench."""
 
-import os
-import select
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -16,18 +14,6 @@ from proxy.adapters.workshop.line import Line, read
 
 ENDLESS = b"[None for _ in iter(int, 1)]"
 """Python that has no end."""
-
-
-def ended(pid: int, seconds: float = 30.0) -> bool:
-    """Tell whether a process ends, be it whose child it may."""
-    try:
-        descriptor = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return True
-    with os.fdopen(descriptor):
-        poll = select.poll()
-        poll.register(descriptor, select.POLLIN)
-        return bool(poll.poll(seconds * 1000))
 
 
 @contextmanager

@@ -20,8 +20,9 @@ from proxy.core.minting import Minter
 from proxy.core.tagging import tagged, tagged_content
 from proxy.core.target import parse
 from proxy.errors import Failure
-from tests.adapters.workshop.test_hand import ENDLESS, ended
+from tests.adapters.workshop.test_hand import ENDLESS
 from tests.support.child import python
+from tests.support.ending import ended
 from tests.support.injecting import ITEM, JSON_TYPE, LIST
 from tests.support.json_documents import documents, spellings
 
