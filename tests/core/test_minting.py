@@ -8,9 +8,11 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from proxy.core import minting
 from proxy.core.canonical import AsSent, CanonicalJson
 from proxy.core.entity_tag import EntityTag
 from proxy.core.fields import Fields
+from proxy.core.json_pointer import Json
 from proxy.core.message import Response
 from proxy.core.minting import PUBLIC_SECRET, Minter, Provenance, Validator
 from proxy.core.tag_rules import Aba, TagRules, UpstreamTag, kept_tag
@@ -440,3 +442,53 @@ def test_a_minter_in_another_process_mints_the_same() -> None:
     assert SECRET.encode() not in sent
     there: Minter = pickle.loads(sent)  # noqa: S301 - made here
     assert there.mint("/a", response(), TagRules()) == Minter(SECRET).mint("/a", response(), TagRules())
+
+
+TELLING = {
+    "content_type": ["application/json", "text/plain", "application/json;charset=utf-8"],
+    "content_language": ["", "de", "en"],
+    "content_encoding": ["", "gzip", "identity"],
+    "vary": ["", "Accept", "Accept-Language"],
+    "last_modified": ["", "Mon, 30 Nov 2026 18:02:05 GMT", "Mon, 30 Nov 2026 18:02:06 GMT"],
+    "server": ["a", "b"],
+}
+SEEN = st.tuples(
+    st.sampled_from(["/a", "/b"]),
+    st.sampled_from([b"{}", b"{ }", b"[]"]),
+    st.fixed_dictionaries({name: st.sampled_from(values) for name, values in TELLING.items()}),
+    st.sampled_from([TagRules(), TagRules(CanonicalJson()), TagRules(CanonicalJson(("/a",)))]),
+)
+
+
+@given(st.lists(SEEN, min_size=1, max_size=12))
+def test_what_was_seen_before_changes_no_tag(states: list[tuple[str, bytes, dict[str, str], TagRules]]) -> None:
+    """A minter that has seen other states mints of each what one does that has seen none."""
+    minter = Minter("secret")
+    for key, content, fields, rules in states:
+        shown = response(content, **{name: value for name, value in fields.items() if value})
+        assert minter.mint(key, shown, rules) == Minter("secret").mint(key, shown, rules)
+
+
+def test_content_that_was_seen_before_is_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second time no canonical form is made; of content that differs in a byte, one is."""
+    forms: list[bytes] = []
+    form = CanonicalJson.form
+
+    def counted(self: CanonicalJson, content: bytes, kind: str, document: Json = None) -> bytes:
+        forms.append(content)
+        return form(self, content, kind, document)
+
+    monkeypatch.setattr(CanonicalJson, "form", counted)
+    minter, rules = Minter("secret"), TagRules(CanonicalJson())
+    for content in (b'{"a": 1}', b'{"a": 1}', b'{"a":  1}'):
+        minter.mint("/a", response(content), rules)
+    assert forms == [b'{"a": 1}', b'{"a":  1}']
+
+
+def test_what_was_seen_longest_ago_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many states there are, only so many are remembered."""
+    monkeypatch.setattr(minting, "REMEMBERED", 3)
+    minter = Minter("secret")
+    for number in range(5):
+        minter.mint("/a", response(str(number).encode()), TagRules())
+    assert len(minter._seen) == 3  # noqa: SLF001 - nothing else shows that memory is bounded
