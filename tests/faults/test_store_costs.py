@@ -94,10 +94,13 @@ class Cost:
         """How often somebody waits for the store."""
         return sum(self.scripts.values()) - self.unawaited
 
+    def named(self) -> str:
+        """Return the scripts as the table has them."""
+        return ", ".join(name if times == 1 else f"{times} {name}" for name, times in self.scripts.items()) or "none"
+
     def written(self) -> str:
         """Return its row of the table."""
-        named = ", ".join(name if times == 1 else f"{times} {name}" for name, times in self.scripts.items())
-        return f"| {self.row} | {self.trips} | {named or 'none'} |"
+        return f"| {self.row} | {self.trips} | {self.named()} |"
 
 
 HELD = {"acquire": 1, "phase": 1, "release": 1}
