@@ -135,9 +135,9 @@ def _fleet(script_time: float) -> str:
     return (
         f"On paper: a write's three scripts take {script_time:.0f} µs of the store's one core, and reading, writing "
         f"and waking for them about as much again, so a core bears some {round(most, -2):,.0f} writes a second, of as "
-        "many replicas as there are. Keys are in 1,024 buckets, each in one slot of a Cluster, so shards share that evenly; "
-        "no script touches two. A GET whose tag has not changed asks the store nothing. One resource bears a write "
-        "each time that the store has answered three times and the origin server twice, whatever the fleet."
+        "many replicas as there are. Keys are in 1,024 buckets, each in one slot of a Cluster, so shards share that "
+        "evenly; no script touches two. A GET whose tag has not changed asks the store nothing. One resource bears a "
+        "write each time that the store has answered three times and the origin server twice, whatever the fleet."
     )
 
 
