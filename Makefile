@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-origins check format cover seeds soak bench bench-bodies bench-handoff bench-injection bench-scale lock image-check clean
+.PHONY: help demo test test-origins check format cover seeds soak bench bench-bodies bench-handoff bench-injection bench-scale bench-store lock image-check clean
 
 BIN := .venv/bin
 RECIPE := .ci/venv .ci/python pyproject.toml requirements/build.txt
@@ -82,6 +82,9 @@ bench-injection: $(DEV) ## Measure what tags in JSON content cost
 
 bench-scale: $(DEV) $(PEERS) ## Measure memory, idle connections, many resources and workers (ARGS="--short")
 	$(BIN)/python -m bench.scale $(ARGS)
+
+bench-store: $(DEV) ## Measure what the store costs
+	$(BIN)/python -m bench.store $(ARGS)
 
 lock: ## Resolve pyproject.toml into requirements/*.txt (ARGS=--upgrade for newer versions)
 	.ci/lock $(ARGS)

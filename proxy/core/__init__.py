@@ -25,6 +25,8 @@ I2   What is remembered may save work or refuse; it never permits a write. A ref
      began after the request arrived and was made with the same credentials and selecting fields.
      tests/test_schedules.py::test_a_forged_memory_never_permits
      tests/gateway/test_writing.py::test_a_storm_costs_a_bounded_number_of_selections
+     tests/gateway/test_reconsidering.py::test_a_selection_refuses_nobody_who_came_when_it_had_begun
+     tests/gateway/test_reconsidering.py::test_who_is_let_through_has_asked_itself
 I3   The lease in its write phase lasts at least the perform timeout, the settle time and a margin; a configuration that
      says otherwise is refused.
      tests/config/test_combinations.py::test_a_write_lease_outlasts_the_write

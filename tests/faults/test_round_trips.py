@@ -19,6 +19,7 @@ from tests.support.stores import running_redis
 
 PAGE = "/page"
 TRIES = 9
+LOGGING = ["slowlog-log-slower-than 0", "slowlog-max-len 10000"]
 NAMES = {script.sha: script.name for script in (*scripts.ALL, *state_scripts.ALL)}
 
 
@@ -26,14 +27,14 @@ NAMES = {script.sha: script.name for script in (*scripts.ALL, *state_scripts.ALL
 def scene(on_write: str) -> Iterator[Scene]:
     """Run one proxy with a relay before its store, whose scripts the store knows."""
     setting = Setting(proxies=1, store_links=True, route={"etag_on_write": on_write})
-    logging = ["slowlog-log-slower-than 0", "slowlog-max-len 10000"]
-    with running_redis(extra=logging) as store, staged(setting, store) as made:
+    with running_redis(extra=LOGGING) as store, staged(setting, store) as made:
         made.origin.seed(PAGE, b"text")
         until(lambda: _write(made, b"first") == 204, "writes are let through")
         yield made
 
 
-def _link(made: Scene) -> Relay:
+def linked(made: Scene) -> Relay:
+    """Return the relay before the store."""
     link = made.members[0].store_link
     assert link is not None
     return link
@@ -47,7 +48,7 @@ def _write(made: Scene, content: bytes, tag: str = "*") -> int:
     return ask(made.members[0].url, "PUT", PAGE, content, If_Match=tag, Content_Type="text/plain").status
 
 
-def _scripts(made: Scene) -> Counter[str]:
+def run_scripts(made: Scene) -> Counter[str]:
     """Return the scripts that were run since the log was reset, but for those that look after the store."""
     found = [entry[3] for entry in made.redis.ask("SLOWLOG", "GET", -1)]
     run = Counter(NAMES[words[1]] for words in found if words[0].upper() == "EVALSHA")
@@ -56,7 +57,7 @@ def _scripts(made: Scene) -> Counter[str]:
 
 def _remembered(made: Scene) -> bool:
     """Tell whether what the GET showed has arrived in the store; that is sent when there is time."""
-    return _scripts(made)["remember"] > 0
+    return run_scripts(made)["remember"] > 0
 
 
 @pytest.mark.parametrize(("on_write", "reads"), [("never", 1), ("verbatim", 2), ("always", 2)])
@@ -69,12 +70,12 @@ def test_an_uncontended_write(on_write: str, reads: int) -> None:
             tag = _tag(made)
             until(lambda: _remembered(made), "the tag is remembered")
             made.redis.cli("SLOWLOG", "RESET")
-            _link(made).reset_count()
+            linked(made).reset_count()
             before = len(made.origin.log())
             assert _write(made, f"content {number}".encode(), tag) == 204
-            trips.append(_link(made).round_trips)
+            trips.append(linked(made).round_trips)
             assert [record.method for record in made.origin.log()[before:]] == ["GET", "PUT", "GET"][: 1 + reads]
-            run = _scripts(made)
+            run = run_scripts(made)
             assert run == {"acquire": 1, "phase": 1, "release": 1}
     assert min(trips) == 3, f"{trips}, in some of which a look at the store fell"
 
@@ -86,7 +87,7 @@ def test_a_refusal() -> None:
         before = len(made.origin.log())
         assert _write(made, b"never", '"old"') == 412
         assert [record.method for record in made.origin.log()[before:]] == ["GET"]
-        assert _scripts(made) == {"acquire": 1, "remember": 1, "release": 1}
+        assert run_scripts(made) == {"acquire": 1, "remember": 1, "release": 1}
 
 
 def test_a_read() -> None:
@@ -96,4 +97,4 @@ def test_a_read() -> None:
         for _ in range(TRIES):
             _tag(made)
         until(lambda: _remembered(made), "the tag is remembered")
-        assert _scripts(made) == {"remember": 1}
+        assert run_scripts(made) == {"remember": 1}

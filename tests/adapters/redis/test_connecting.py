@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
-from proxy.adapters.redis.connecting import PATIENCE, connect, within
+from proxy.adapters.redis.connecting import PATIENCE, Client, Piped, calling, connect, within
 from proxy.adapters.redis.timing import local_time
 from proxy.core.store_address import parse_store
 from tests.adapters.redis.members import GUARD, keys, until
@@ -262,3 +262,27 @@ async def test_nothing_is_connected_before_it_is_asked() -> None:
         await asyncio.sleep(0)
         assert int(server.info("stats")["total_connections_received"]) == int(before) + 1
         await client.aclose()
+
+
+def test_scripts_share_a_connection_wherever_there_is_one_server() -> None:
+    """Behind a cluster, and over any other client, each call is the library's, and takes a connection of its own."""
+    for url in ("redis://h", "rediss://h", "unix:///s", "redis+sentinel://h/primary"):
+        client = connect(parse_store(url))
+        assert isinstance(client, Piped), url
+        assert calling(client) == client.pipelined.call
+    assert not isinstance(connect(parse_store("redis+cluster://h")), Piped)
+
+
+async def test_a_call_by_the_library_has_its_time() -> None:
+    """And is told by its command, with its words."""
+
+    class Slow:
+        async def evalsha(self, *words: str) -> object:
+            if words[0] == "late":
+                await asyncio.sleep(GUARD)
+            return words
+
+    call = calling(cast("Client", Slow()))
+    assert await call(GUARD, "EVALSHA", "sha", 0) == ("sha", 0)
+    with pytest.raises(TimeoutError):
+        await call(0.01, "EVALSHA", "late")
