@@ -5,7 +5,7 @@ compared (`entity_tag`), which bytes of the content count (`canonical`), and whe
 all; the caller has checked that it is complete and 200.
 """
 
-from base64 import b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
@@ -13,12 +13,13 @@ from functools import partial
 from hashlib import blake2b
 from typing import Final
 
-from proxy.core import http_date, state, variant
+from proxy.core import http_date, state, tag_text, variant
 from proxy.core.entity_tag import EntityTag
 from proxy.core.fields import Fields
 from proxy.core.json_pointer import Json
 from proxy.core.message import Response
 from proxy.core.tag_rules import TagRules, kept_tag
+from proxy.core.tag_text import DIGEST_SIZE, MARK_SIZE, VIEW, decoded
 from proxy.core.variant import Variant
 
 PUBLIC_SECRET: Final = "ifmatch public tag key"  # noqa: S105 - the key of those who set none, known to everyone
@@ -29,16 +30,10 @@ REMEMBERED: Final = 1024
 _TELLING: Final = ("content-type", "content-language", "content-encoding", "vary", "last-modified")
 """The fields that go into a validator besides content, in lower case."""
 
-_DIGEST_SIZE: Final = 16
-_MARK_SIZE: Final = 4
-_SPELLED: Final = 32
-"""Characters of a digest and its two marks in a tag."""
 _SHOWN: Final = 27
 """Characters of a view's digest and its mark behind the tag of the whole."""
 _JOINED: Final = 16 * 1024
 """Bytes up to which copying is cheaper than calling once more."""
-_VARIANT: Final = "."
-_VIEW: Final = "?"
 _KEY_SIZE: Final = 64
 _PERSON_KEY: Final = b"ifmatch key 1"
 _PERSON_TAG: Final = b"ifmatch tag 2"
@@ -95,8 +90,8 @@ class Minter:
 
     def _begin(self, key: bytes) -> None:
         self._key = key
-        self._digesting = blake2b(digest_size=_DIGEST_SIZE, key=self._key, person=_PERSON_TAG)
-        self._marking = blake2b(digest_size=_MARK_SIZE, key=self._key, person=_PERSON_MARK)
+        self._digesting = blake2b(digest_size=DIGEST_SIZE, key=self._key, person=_PERSON_TAG)
+        self._marking = blake2b(digest_size=MARK_SIZE, key=self._key, person=_PERSON_MARK)
         self._seen: dict[object, Validator] = {}
 
     def __reduce__(self) -> tuple[Callable[[bytes], "Minter"], tuple[bytes]]:
@@ -151,19 +146,19 @@ class Minter:
     def view(self, whole: Validator, response: Response, rules: TagRules) -> Validator:
         """Return the validator of a view of a resource: its tag begins as that of the whole, whose state it names."""
         modified = _modified(response.fields)
-        digest = self._digest(state.parts(_VIEW, response, rules, None))
+        digest = self._digest(state.parts(VIEW, response, rules, None))
         shown = urlsafe_b64encode(digest + self._view_mark(digest, whole.tag)).decode().rstrip("=")
-        return Validator(EntityTag(f"{whole.tag.opaque}{_VIEW}{shown}", whole.tag.weak), modified, minted=True)
+        return Validator(EntityTag(f"{whole.tag.opaque}{VIEW}{shown}", whole.tag.weak), modified, minted=True)
 
     def of_whole(self, tag: EntityTag) -> EntityTag | None:
         """Return the tag of the whole resource that the tag of a view begins with; None for a tag of no view.
 
         A tag of the origin server's may hold anything, so the view is marked as ours.
         """
-        opaque, _, shown = tag.opaque.rpartition(_VIEW)
-        read = _decoded(f"{shown}=") if len(shown) == _SHOWN else None
+        opaque, _, shown = tag.opaque.rpartition(VIEW)
+        read = decoded(f"{shown}=") if len(shown) == _SHOWN else None
         whole = EntityTag(opaque, tag.weak)
-        if read is None or read[_DIGEST_SIZE:] != self._view_mark(read[:_DIGEST_SIZE], whole):
+        if read is None or read[DIGEST_SIZE:] != self._view_mark(read[:DIGEST_SIZE], whole):
             return None
         return whole
 
@@ -173,7 +168,7 @@ class Minter:
 
     def provenance(self, key: str, tag: EntityTag) -> Provenance:
         """Say whether a tag was minted here, and for the resource `key`; by chance one in 2**32 others looks so."""
-        read = _read(tag)
+        read = tag_text.read(tag)
         if read is None or read.general != self._mark(read.marked, b""):
             return Provenance.UNKNOWN
         own = read.particular == self._mark(read.marked, key.encode())
@@ -181,7 +176,7 @@ class Minter:
 
     def variant(self, key: str, tag: EntityTag) -> Variant | None:
         """Return the variant of the resource `key` that a tag names; None where it names none, or is none of ours."""
-        read = _read(tag)
+        read = tag_text.read(tag)
         if read is None or not read.variant or self.provenance(key, tag) is not Provenance.RESOURCE:
             return None
         return variant.parse(read.variant)
@@ -200,8 +195,7 @@ class Minter:
 
     def _tag(self, digest: bytes, key: str, named: str) -> EntityTag:
         marked = digest + named.encode()
-        spelled = urlsafe_b64encode(digest + self._mark(marked, b"") + self._mark(marked, key.encode())).decode()
-        return EntityTag(f"{spelled}{_VARIANT}{named}" if named else spelled)
+        return tag_text.spelled(digest, self._mark(marked, b""), self._mark(marked, key.encode()), named)
 
     def _mark(self, marked: bytes, key: bytes) -> bytes:
         mark = self._marking.copy()
@@ -209,7 +203,7 @@ class Minter:
         return mark.digest()
 
     def _view_mark(self, digest: bytes, whole: EntityTag) -> bytes:
-        return self._mark(_VIEW.encode() + digest, whole.opaque.encode())
+        return self._mark(VIEW.encode() + digest, whole.opaque.encode())
 
     def _digest(self, parts: Iterable[bytes]) -> bytes:
         digest = self._digesting.copy()
@@ -230,36 +224,6 @@ def _feed(digest: blake2b, parts: Iterable[bytes]) -> None:
         spelled.append(part)
     for each in (b"".join(spelled),) if sum(map(len, spelled)) <= _JOINED else spelled:
         digest.update(each)
-
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """The parts of a tag that may be ours: what is marked, the two marks, the variant."""
-
-    marked: bytes
-    general: bytes
-    particular: bytes
-    variant: str
-
-
-def _read(tag: EntityTag) -> _Read | None:
-    """Take a tag apart; None for one that nobody here spelled."""
-    opaque = tag.opaque.partition(_VIEW)[0]
-    spelled, dot, named = opaque[:_SPELLED], opaque[_SPELLED : _SPELLED + 1], opaque[_SPELLED + 1 :]
-    if len(spelled) != _SPELLED or dot not in {"", _VARIANT} or bool(dot) != bool(named):
-        return None
-    parts = _decoded(spelled)
-    if parts is None:
-        return None
-    digest, marks = parts[:_DIGEST_SIZE], parts[_DIGEST_SIZE:]
-    return _Read(digest + named.encode(), marks[:_MARK_SIZE], marks[_MARK_SIZE:], named)
-
-
-def _decoded(spelled: str) -> bytes | None:
-    try:
-        return b64decode(spelled, b"-_", validate=True)
-    except ValueError:
-        return None
 
 
 def _modified(fields: Fields) -> int | None:
