@@ -6,6 +6,7 @@ is opaque, and its `Opacity` says what a write is then answered with (invariant 
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
 from proxy.core.fields import Fields
 from proxy.core.message import Response
@@ -82,7 +83,12 @@ def classify(response: Response, *, whole: bool) -> Selected:
 
 def media_type(fields: Fields) -> str:
     """Return the media type without its parameters, in lower case; empty when there is none."""
-    return (fields.get("content-type") or "").partition(";")[0].strip().lower()
+    return _essence(fields.get("content-type") or "")
+
+
+@lru_cache(maxsize=256)  # an API has few
+def _essence(value: str) -> str:
+    return value.partition(";")[0].strip().lower()
 
 
 def _opacity(status: int) -> Opacity:
