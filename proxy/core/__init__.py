@@ -72,6 +72,7 @@ Rules      `admission` (what is let in at all), `forwarding` (what a gateway add
            (what a state is called), `tagging` (all that is made of content), `effort` (whom that keeps waiting),
            `preconditions` (what a request demands of it), `presenting` (what is answered from it), `problem_template`
            (how a refusal is put), `cors` (who may read an answer), `correlation` (what a request is called),
-           `injection`, `item_tags`, `injecting` and `uninjecting` (tags in content), `fingerprint` (what replicas must have in common)
+           `injection`, `item_tags`, `injecting` and `uninjecting` (tags in content), `fingerprint` (what replicas must
+           have in common)
 Advice     `differing` (what differs between contents that ought to be one)
 """
