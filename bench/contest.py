@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from hashlib import blake2b
 from typing import Final
 
 from bench import entrants, proc
@@ -82,6 +83,12 @@ def _read(url: str, known: Known) -> bytes:
     return request(url, "GET", known.path)
 
 
+def _traced(url: str, known: Known) -> bytes:
+    """Ask as clients do that name each request: no two of their heads are equal."""
+    trace = blake2b(known.path.encode(), digest_size=24).hexdigest()
+    return request(url, "GET", known.path, traceparent=f"00-{trace[:32]}-{trace[32:]}-01")
+
+
 def _revisit(url: str, known: Known) -> bytes:
     return request(url, "GET", known.path, If_None_Match=known.tag or "")
 
@@ -94,11 +101,12 @@ def _write(url: str, known: Known) -> bytes:
 _GUARDED: Final = (entrants.LUA, entrants.FASTIFY, entrants.MEMORY, entrants.REDIS)
 
 READ: Final = Measure("guarded GET", (entrants.NGINX, *_GUARDED), _read, 200)
+TRACED: Final = Measure("guarded GET, traced", (entrants.LUA, entrants.FASTIFY, entrants.MEMORY), _traced, 200)
 REVISIT: Final = Measure("conditional GET (304)", _GUARDED, _revisit, 304)
 WRITE: Final = Measure("guarded PUT", (entrants.NGINX, *_GUARDED, entrants.MEMORY_TAG, entrants.REDIS_TAG), _write, 204)
 PASSED: Final = Measure("GET passed on", (entrants.NGINX, entrants.RELAY, entrants.OFF), _read, 200)
 
-MEASURES: Final = (READ, REVISIT, WRITE, PASSED)
+MEASURES: Final = (READ, TRACED, REVISIT, WRITE, PASSED)
 DELAYED: Final = (READ, WRITE)
 """Those that are played on one connection, too, and straight to the origin server."""
 
