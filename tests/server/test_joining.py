@@ -106,6 +106,18 @@ async def test_a_client_that_is_lost_cuts_off_what_is_meant_for_it() -> None:
     assert (pair.origin.heard, pair.origin.ended.is_set()) == ([b"a"], True)
 
 
+async def test_a_client_that_is_lost_after_its_end_is_noticed() -> None:
+    """It had said all, and might still have listened; now it does not, and nothing is waited for."""
+    pair = Pair(End(None), End())
+    joining = asyncio.create_task(pair.join())
+    await turns()
+    assert pair.origin.ended.is_set()
+    pair.client.open = False
+    pair.gone.set_result(None)
+    await joining
+    assert pair.down.cut_off
+
+
 async def test_an_origin_server_that_is_lost_cuts_off_what_is_meant_for_it() -> None:
     """Whether it broke or only cannot be written to any more (TLS)."""
     for said in (Unanswered("x"), None):

@@ -19,8 +19,8 @@ class Places:
         self._queue: deque[asyncio.Future[None]] = deque()
 
     def take(self) -> bool:
-        """Take a place if there is one and nobody waits for it; tell whether that is so."""
-        if self.taken < self.number and not self._queue:
+        """Take a place if there is one, which nobody waits for then; tell whether that is so."""
+        if self.taken < self.number:
             self.taken += 1
             return True
         return False

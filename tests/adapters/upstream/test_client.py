@@ -503,11 +503,20 @@ async def test_no_more_connections_are_open_than_may_be() -> None:
 
 async def test_an_idle_connection_makes_room_for_a_write() -> None:
     """A write takes a connection of its own, so of one that may be open none is kept for the next reader."""
-    async with serving(answers(OK, OK)) as origin, origin.upstream(connections=1) as upstream:
+    left: list[int] = []
+
+    async def script(peer: Peer) -> None:
+        while asked := await peer.request():
+            if asked.startswith(b"PUT"):
+                for _ in range(100):  # turns of the loop in which the other one would have closed
+                    await asyncio.sleep(0)
+                left.append(sum(each.open for each in origin.peers))
+            await peer.send(OK)
+
+    async with serving(script) as origin, origin.upstream(connections=1) as upstream:
         await ask(upstream)
         await ask(upstream, "PUT", Text(b"hello"), PERFORM)
-        await origin.closed()
-        assert origin.connections == 2
+        assert (left, origin.connections) == ([1], 2)
 
 
 async def test_a_reply_keeps_its_place_until_it_is_closed(clock: Clock) -> None:
