@@ -8,6 +8,8 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from itertools import islice
 from math import inf
 from typing import Any, Final
 
@@ -25,6 +27,15 @@ GRACE: Final = 3
 _FAULTS: Final = (RedisError, OSError, TimeoutError)
 
 
+@dataclass(slots=True, eq=False)
+class _Call:
+    """A call: what will be its answer, how many seconds it has, and until when that is."""
+
+    answer: Answer
+    seconds: float
+    until: float
+
+
 class Pipeline:
     """Calls over one connection, and over another once that one is late or lost. `opening` makes one that is ready."""
 
@@ -34,9 +45,9 @@ class Pipeline:
         self._links: set[_Link] = set()
 
     def call(self, seconds: float, *words: str | bytes | float) -> Answer:
-        """Send a command, and return what will be its reply. All calls have the same time.
+        """Send a command, and return what will be its reply. All calls have the same time, from when they are sent.
 
-        What comes of it instead of a reply: TimeoutError, OSError or RedisError.
+        A connection has as much for coming about. What comes of it if not a reply: TimeoutError, OSError or RedisError.
         """
         link = self._link
         if link is None or not link.usable:
@@ -57,8 +68,8 @@ class _Link:
         self._loop = asyncio.get_running_loop()
         self._opening = opening
         self._on_end = on_end
-        self._calls: deque[tuple[Answer, float]] = deque()
-        """Those that have no reply yet, in order, and until when they are waited for."""
+        self._calls: deque[_Call] = deque()
+        """Those that have no reply yet, in order."""
         self._unsent: list[bytes] = []
         self._more = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
@@ -70,7 +81,7 @@ class _Link:
         answer: Answer = self._loop.create_future()
         until = self._loop.time() + seconds
         self._unsent.append(pack_command(words))  # type: ignore[arg-type]  # its stub says one word, and means any number
-        self._calls.append((answer, until))
+        self._calls.append(_Call(answer, seconds, until))
         self._more.set()
         if self._timer is None:
             self._timer = self._loop.call_at(until, self._ring)
@@ -94,13 +105,13 @@ class _Link:
         """
         self._timer = None
         now = self._loop.time()
-        for answer, until in self._calls:
-            if answer.done():
+        for call in self._calls:
+            if call.answer.done():
                 continue
-            if until > now:
-                self._timer = self._loop.call_at(until, self._ring)
+            if call.until > now:
+                self._timer = self._loop.call_at(call.until, self._ring)
                 return
-            answer.set_exception(TimeoutError())
+            call.answer.set_exception(TimeoutError())
             self.usable = False
         if not self.usable:
             self._task.cancel()
@@ -121,22 +132,28 @@ class _Link:
         if self._timer is not None:
             self._timer.cancel()
         fault = _fault(task)
-        for answer, _ in self._calls:
-            if not answer.done():
-                answer.set_exception(fault)
+        for call in self._calls:
+            if not call.answer.done():
+                call.answer.set_exception(fault)
 
     async def _write(self, connection: AbstractConnection) -> None:
-        """Send what there is whenever there is something: all calls of a turn of the loop go out in one piece."""
+        """Send what there is whenever there is something: all calls of a turn of the loop go out in one piece.
+
+        Their time begins now: that our own loop stood still before is not the store's fault.
+        """
         while await self._more.wait():
             self._more.clear()
             ready, self._unsent = self._unsent, []
+            now = self._loop.time()
+            for call in islice(reversed(self._calls), len(ready)):
+                call.until = now + call.seconds
             await connection.send_packed_command(ready)
 
     def _answer(self, reply: object) -> None:
         """Give a reply to the call that has waited for longest. Raised when there is none: `Disconnected`."""
         if not self._calls:
             raise Disconnected("A reply came to no call.")
-        answer, _ = self._calls.popleft()
+        answer = self._calls.popleft().answer
         if answer.done():
             return
         if isinstance(reply, ResponseError):

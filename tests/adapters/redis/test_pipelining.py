@@ -1,6 +1,7 @@
 """Calls that share a connection: each has its own reply or its own failure, in its own time."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -108,6 +109,20 @@ async def test_a_late_connection_ends_when_nobody_waits_for_it() -> None:
             own.resume()
             await alone(own)
             assert await said(one, "again") == b"again"
+
+
+async def test_a_loop_that_stands_still_makes_nobody_late(server: RedisHandle) -> None:
+    """Neither before a call is sent, nor when its reply has come and nobody has read it yet."""
+    async with pipeline(server.port) as one:
+        await opened(one)
+        unsent = one.call(SOON, "ECHO", "unsent")
+        time.sleep(2 * SOON)  # noqa: ASYNC251 - nothing of this process goes on
+        assert await done(unsent) == b"unsent"
+        sent = one.call(SOON, "ECHO", "sent")
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        time.sleep(2 * SOON)  # noqa: ASYNC251 - likewise
+        assert await done(sent) == b"sent"
 
 
 async def test_a_connection_that_does_not_come_about_is_late(server: RedisHandle) -> None:
