@@ -31,6 +31,10 @@ def _held_back(solo: Solo, number: int, answer: Answer) -> None:
 # F15: cut off ---------------------------------------------------------------------------------------------------------
 
 
+_AT_FIRST = frozenset({Cut.AT_ONCE, Cut.GIVEN_UP})
+"""What may come before the request could be sent: a connection that ended, or spoke, takes none."""
+
+
 def _links(act: Act) -> list[Link]:
     return [member.origin_link for member in act.scene.members if member.origin_link is not None]
 
@@ -60,7 +64,8 @@ def cut_in_turn(act: Act) -> None:
         _links(act)[here].arm(where)
         answer = solo.write(here)
         act.facts[where.value] = f"{answer.status} {answer.problem}"
-        if where is Cut.AT_ONCE and answer.problem == "upstream-unreachable":
+        if where in _AT_FIRST and answer.problem == "upstream-unreachable":
+            assert (answer.status, solo.forwarded()) == (502, 0)
             assert solo.write(there).status == 204
         elif where is not Cut.LATE or answer.status != 204:
             _held_back(solo, there, answer)

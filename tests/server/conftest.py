@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+import uvloop
 
 from proxy.access_log import AccessLog, Style
 from proxy.adapters.memory import MemoryLock, MemoryState
@@ -121,3 +122,8 @@ async def serving() -> AsyncIterator[Serving]:
         for wire in stand.wires:
             wire.writer.close()
         await stand.server.drain(0)
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Serve on both event loops: asyncio's own, and the one that runs where it is installed."""
+    return {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
