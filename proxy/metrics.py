@@ -111,18 +111,21 @@ class Metrics:
 
     def request(self, facts: Mapping[str, object]) -> None:
         """Count a request that is over, by the members of its line in the access log."""
-        route, method, verdict = facts.get("route") or UNMATCHED, facts.get("method"), facts.get("verdict")
+        told = facts.get
+        route, method, verdict, status = told("route") or UNMATCHED, told("method"), told("verdict"), told("status")
         if route not in self._known:
             self._introduce(route)
-        self._requests.of(route, method if method in METHODS else OTHER, facts.get("status"), verdict).inc()
-        if facts.get("status") != SWITCHED:  # how long a tunnel stood says nothing of how fast the rest is answered
-            _observe(self._durations.of(route), facts.get("duration_ms"))
-        _observe(self._waits, facts.get("wait_ms"))
-        if facts.get("report"):
-            self._report(route, verdict, facts.get("reason"))
+        self._requests.of(route, method if method in METHODS else OTHER, status, verdict).inc()
+        if status != SWITCHED:  # how long a tunnel stood says nothing of how fast the rest is answered
+            _observe(self._durations.of(route), told("duration_ms"))
+        waited = told("wait_ms")
+        if waited is not None:
+            _observe(self._waits, waited)
+        if told("report"):
+            self._report(route, verdict, told("reason"))
         elif verdict in _REFUSALS:
-            self._conflicts.of(route, facts.get("reason")).inc()
-        if facts.get("outcome") == "unknown":
+            self._conflicts.of(route, told("reason")).inc()
+        if told("outcome") == "unknown":
             self._unknown.of(route).inc()
 
     def out_of_band(self) -> None:

@@ -108,7 +108,7 @@ class Asking:
             selected = Representation(tagged)
         selector = speaks_for(match, asked)
         selection = Selection(selected, validator, shown.rest, request, selector, began, revalidate, shown.digest)
-        if under is not None:
+        if under is not None and self._sharing.awaits(match.lock_key):
             self._tell(match, selection, begun, kept=shown.validator is None)
         return selection
 

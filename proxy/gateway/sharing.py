@@ -56,6 +56,10 @@ class Sharing:
                 del self._waiting[key]
                 self._sights.pop(key, None)
 
+    def awaits(self, key: str) -> bool:
+        """Tell whether anybody waits for `key`."""
+        return key in self._waiting
+
     def tell(self, key: str, selector: bytes, seen: Seen, *, begun: int = 0) -> None:
         """Tell those who wait for `key` what was seen of it, unless something later is known."""
         if key not in self._waiting:

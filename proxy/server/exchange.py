@@ -44,7 +44,8 @@ class Exchange:
         self.method = request.method
         self.version = incoming.version
         # aiohttp decodes the request line as UTF-8 with surrogates for what is none; this takes that back.
-        self.raw_target = request.raw_path.encode("utf-8", "surrogateescape").decode("latin-1")
+        raw = request.raw_path
+        self.raw_target = raw if raw.isascii() else raw.encode("utf-8", "surrogateescape").decode("latin-1")
         self.incoming = incoming
         self.fields = incoming.fields
         self.id = correlation.sent(self.fields) or f"{getrandbits(64):016x}"

@@ -141,10 +141,10 @@ class Connection(asyncio.Protocol):
         finally:
             self._waiter = None
 
-    def give_up(self, failure: Unanswered) -> None:
+    def give_up(self, why: str) -> None:
         """Let the one who waits for the response learn that it is waited for no longer."""
         if self._response is not None:
-            self._response.fail(failure)
+            self._response.fail(Unanswered(why, timed_out=True))
             self.wake()
 
     def wake(self) -> None:

@@ -71,7 +71,7 @@ async def _ask(
     connection: Connection, outgoing: Outgoing, deadline: float, interim: InterimListener | None
 ) -> Answered:
     """Send a request in one go and wait for the final head."""
-    timer = connection.loop.call_at(deadline, connection.give_up, Unanswered(_SILENT, timed_out=True))
+    timer = connection.loop.call_at(deadline, connection.give_up, _SILENT)
     try:
         response = _begin(connection, outgoing, deadline)
         head = await _final_head(connection, response, None, interim)
