@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-origins check format cover seeds soak bench bench-bodies bench-handoff bench-injection bench-scale bench-store lock image-check clean
+.PHONY: help demo test test-origins check format cover seeds soak bench bench-bodies bench-handoff bench-injection bench-profile bench-scale bench-store lock image-check clean
 
 BIN := .venv/bin
 RECIPE := .ci/venv .ci/python pyproject.toml requirements/build.txt
@@ -79,6 +79,9 @@ bench-handoff: $(DEV) ## Measure how long a lock takes from one replica to the n
 
 bench-injection: $(DEV) ## Measure what tags in JSON content cost
 	$(BIN)/python -m bench.injection $(ARGS)
+
+bench-profile: $(DEV) $(PEERS) ## Show where the time goes, by area, room and function (ARGS="--before DIR" or "--short")
+	$(BIN)/python -m bench.profiling $(ARGS)
 
 bench-scale: $(DEV) $(PEERS) ## Measure memory, idle connections, many resources and workers (ARGS="--short")
 	$(BIN)/python -m bench.scale $(ARGS)
