@@ -121,7 +121,7 @@ def areas(found: Mapping[str, Sides]) -> Table:
     """Return what each area takes on each side: by itself, and with what it calls."""
     columns = [(f"{title}, {name}", side) for title, sides in found.items() for name, side in sides.items()]
     rows = [(each.title, *(_area(each, side) for _, side in columns)) for each in AREAS]
-    rows.append((REST, *(percent(_shares(side).get(REST, 0.0)) for _, side in columns)))
+    rows.append((REST, *(percent(_rest(side)) for _, side in columns)))
     (note,) = paragraphs(TOLD)
     return Table("**By area: by itself / with what it calls**", ("", *(name for name, _ in columns)), rows, note)
 
@@ -129,6 +129,11 @@ def areas(found: Mapping[str, Sides]) -> Table:
 def _area(each: Area, side: Side) -> str:
     reached = within(side.profile, lambda name: area(name, AREAS) is each)
     return f"{percent(_shares(side).get(each.title, 0.0))} / {percent(reached)}"
+
+
+def _rest(side: Side) -> float:
+    shares = _shares(side)
+    return 1 - sum(shares.get(each.title, 0.0) for each in AREAS)
 
 
 def _shares(side: Side) -> dict[str, float]:
