@@ -40,7 +40,8 @@ ABOUT: Final = """\
 `ifmatch run` looks at itself: a signal every 2 ms of its CPU time (or as often as the kernel's clock ticks) notes which
 Python functions are under way. {kinds}ifmatch has one worker, `memory://`, `etag_on_write: never` and an access log to
 /dev/null; wrk plays {keys:,} keys on {connections} connections. {cores} In each of {rounds} rounds each has a turn of
-{seconds} s without the signal, which gives rates and CPU time, and one with it.
+{seconds} s without the signal, which gives rates and CPU time, and one with it. A PUT asks the origin server twice:
+what is there, on a connection that is kept, and then the write itself, on a new one.
 
 What a function takes for itself includes C code and system calls that it makes: of a function that writes to a socket
 that is mostly the kernel. What C code takes before it calls Python, as an event loop that waits and reads, counts for
