@@ -46,15 +46,35 @@ async def until_stopped(serve: Callable[[asyncio.Event], Awaitable[None]]) -> No
     A second signal ends the process at once, with exit code 1. Whatever `serve` raises is raised.
     """
     stopping, forced = asyncio.Event(), asyncio.Event()
-    _on_signals(stopping, forced)
-    serving = asyncio.ensure_future(serve(stopping))
-    forcing = asyncio.ensure_future(forced.wait())
-    await asyncio.wait({serving, forcing}, return_when=asyncio.FIRST_COMPLETED)
-    forcing.cancel()
-    if not serving.done():
-        say("stops at once: writes in flight may have been applied")
-        os._exit(1)  # a write that is cut off has no better end than this process's
-    await serving
+
+    def told() -> None:
+        (forced if stopping.is_set() else stopping).set()
+
+    with heeding(told):
+        serving = asyncio.ensure_future(serve(stopping))
+        forcing = asyncio.ensure_future(forced.wait())
+        await asyncio.wait({serving, forcing}, return_when=asyncio.FIRST_COMPLETED)
+        forcing.cancel()
+        if not serving.done():
+            say("stops at once: writes in flight may have been applied")
+            os._exit(1)  # a write that is cut off has no better end than this process's
+        await serving
+
+
+@contextmanager
+def heeding(told: Callable[[], object]) -> Iterator[None]:
+    """Call `told` in the running event loop once for each signal that asks for an end, while the body runs.
+
+    Not by `add_signal_handler`: uvloop calls twice for a signal that comes while another one is taken in, and of two
+    the second ends everything.
+    """
+    loop = asyncio.get_running_loop()
+    before = {number: signal.signal(number, lambda *_: loop.call_soon_threadsafe(told)) for number in ENDING}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class OneByOne:
@@ -74,12 +94,3 @@ class OneByOne:
     async def _do(self) -> None:
         async with self._turn:
             await self._work()
-
-
-def _on_signals(stopping: asyncio.Event, forced: asyncio.Event) -> None:
-    def asked() -> None:
-        (forced if stopping.is_set() else stopping).set()
-
-    loop = asyncio.get_running_loop()
-    for number in ENDING:
-        loop.add_signal_handler(number, asked)

@@ -15,7 +15,7 @@ from typing import Final
 
 from proxy.admin import Admin
 from proxy.cli import FAILURE, GOOD, USAGE
-from proxy.cli.foreground import ENDING, OneByOne, naming, say
+from proxy.cli.foreground import OneByOne, heeding, naming, say
 from proxy.cli.mortality import Mortality
 from proxy.cli.orders import Orders
 from proxy.cli.supervised import Ending, Worker, worker_command
@@ -94,13 +94,11 @@ class Supervisor:
 
     async def run(self, admin: Address | None) -> int:
         """Keep every worker until told to stop, wait for their end, and return the exit code."""
-        loop = asyncio.get_running_loop()
-        for ending in ENDING:
-            loop.add_signal_handler(ending, self._told_to_stop)
-        loop.add_signal_handler(signal.SIGHUP, self._reloads.begin)
-        async with asyncio.TaskGroup() as keeping:
-            for number in self._numbers:
-                keeping.create_task(self._keep(number, admin))
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reloads.begin)
+        with heeding(self._told_to_stop):
+            async with asyncio.TaskGroup() as keeping:
+                for number in self._numbers:
+                    keeping.create_task(self._keep(number, admin))
         return self._code
 
     async def _keep(self, number: int, admin: Address | None) -> None:

@@ -5,10 +5,12 @@ import errno
 import os
 import signal
 import subprocess
+from collections.abc import Callable
 
 import pytest
+import uvloop
 
-from proxy.cli.foreground import ENDING, OneByOne, naming, say, until_stopped, url
+from proxy.cli.foreground import ENDING, OneByOne, heeding, naming, say, until_stopped, url
 from proxy.core.address import TcpAddress, UnixAddress
 from tests.support.child import PATIENCE, ROOT, python
 
@@ -99,6 +101,35 @@ def test_a_second_signal_ends_it_at_once() -> None:
     )
     assert (done.returncode, done.stdout) == (1, "told once\n")
     assert done.stderr == "ifmatch stops at once: writes in flight may have been applied\n"
+
+
+@pytest.mark.parametrize("number", ENDING)
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_each_signal_is_heard_once(loop: Callable[[], asyncio.AbstractEventLoop], number: signal.Signals) -> None:
+    """However many other signals are taken in meanwhile; and afterwards what was before them is there again."""
+    heard: list[int] = []
+    before = signal.getsignal(number)
+
+    async def listen() -> None:
+        told = asyncio.Event()
+
+        def hear() -> None:
+            heard.append(number)
+            told.set()
+
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, lambda: None)
+        with heeding(hear):
+            for _ in range(20):
+                told.clear()
+                os.kill(os.getpid(), signal.SIGHUP)
+                os.kill(os.getpid(), number)
+                async with asyncio.timeout(PATIENCE):
+                    await told.wait()
+
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(listen())
+    assert heard == [number] * 20
+    assert signal.getsignal(number) is before
 
 
 @pytest.fixture(autouse=True)
