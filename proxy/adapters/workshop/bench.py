@@ -53,6 +53,9 @@ class Bench:
             except (OSError, EOFError):
                 self._stop()
                 continue
+            except BaseException:  # no memory for the answer, say: what is left of it would be taken for the next one
+                self._stop()
+                raise
             result, fault = read(answer)
             if fault is not None:
                 raise fault

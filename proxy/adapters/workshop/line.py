@@ -20,7 +20,7 @@ Work = Callable[[bytes], Any]
 
 
 class Line:
-    """One end. Raised by everything here, when the other end is gone: OSError, EOFError."""
+    """One end. Raised by everything here, when the other end is gone, or this one closed: OSError, EOFError."""
 
     def __init__(self, end: socket) -> None:
         self._end = end
@@ -54,7 +54,10 @@ class Line:
         self._end.close()
 
     def _read(self, size: int) -> bytes:
-        read = self._reader.read(size)
+        try:
+            read = self._reader.read(size)
+        except ValueError as closed:  # by another thread
+            raise EOFError from closed
         if len(read) < size:
             raise EOFError
         return read

@@ -73,6 +73,30 @@ def test_what_work_raises_is_raised(bench: Bench) -> None:
     assert bench.pid == first
 
 
+UNREADABLE = """
+import os, socket, sys
+from proxy.adapters.workshop import hand
+if os.path.exists(sys.argv[1]):
+    hand.main()
+open(sys.argv[1], "w").close()
+end = socket.socket(fileno=0)
+end.sendall(b"+" + b"\\xff" * 16 + b"left over" * 9)
+while end.recv(65536):
+    pass
+"""
+
+
+def test_an_answer_that_cannot_be_taken_is_not_taken_for_the_next(tmp_path: Path) -> None:
+    """What of it was not read goes with the process that said it; here it is larger than any memory."""
+    bench = Bench(python("-c", UNREADABLE, str(tmp_path / "began")))
+    try:
+        with pytest.raises(OverflowError):
+            bench.do(len, b"abc")
+        assert bench.do(len, b"ab") == 2
+    finally:
+        bench.close()
+
+
 @pytest.mark.parametrize("instead", [["/nowhere/python"], python("-c", "pass")], ids=["no program", "ends at once"])
 def test_where_no_process_can_be_had_that_is_said(instead: list[str]) -> None:
     """So that somebody else can do the work."""

@@ -68,3 +68,10 @@ def test_closing_wakes_who_waits(ends: Ends) -> None:
     ends[0].close()
     waiting.join(30)
     assert len(ended) == 1
+
+
+def test_a_line_closed_meanwhile_is_like_one_that_was_cut(ends: Ends) -> None:
+    """Whoever reads only after another thread has closed the line is told so in the same way."""
+    ends[0].close()
+    with pytest.raises(EOFError):
+        ends[0].receive()
