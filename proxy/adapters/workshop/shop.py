@@ -38,10 +38,17 @@ class Shop:
 
     async def do(self, work: Callable[[bytes], T], content: bytes, effort: Effort) -> T:
         """Return what `work` makes of the content; see `ports.Workshop.do`."""
-        loop = asyncio.get_running_loop()
-        if effort is Effort.INTERPRETED:
-            return await loop.run_in_executor(self._reading, self._at_bench, work, content)
-        return await loop.run_in_executor(self._hashing, work, content)
+        held = [(work, content)]
+        read = effort is Effort.INTERPRETED
+
+        def begin() -> T:
+            asked, of = held.pop()
+            return self._at_bench(asked, of) if read else asked(of)
+
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._reading if read else self._hashing, begin)
+        finally:
+            held.clear()  # a thread pool keeps what is cancelled until its turn comes
 
     @property
     def pids(self) -> list[int]:

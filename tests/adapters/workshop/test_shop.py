@@ -1,8 +1,10 @@
 """Work beside the event loop."""
 
 import asyncio
+import gc
 import os
 import threading
+import weakref
 from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from pathlib import Path
@@ -98,6 +100,35 @@ async def test_work_of_a_caller_that_left_is_never_begun(shop: Shop) -> None:
     assert await asyncio.gather(*busy) == [True, True]
     assert await shop.do(len, b"abc", Effort.COMPILED) == 3
     assert begun == []
+
+
+class Length:
+    """Work that can be seen to be let go of."""
+
+    def __call__(self, content: bytes) -> int:
+        """Return the length."""
+        return len(content)
+
+
+async def test_work_of_a_caller_that_left_is_not_kept(shop: Shop) -> None:
+    """Who leaves takes along what was to be worked on: clients that come and leave cost no memory."""
+    gate = threading.Event()
+    busy = [asyncio.ensure_future(shop.do(lambda _: gate.wait(30), b"", Effort.COMPILED)) for _ in range(2)]
+    work = Length()
+    kept = weakref.ref(work)
+    left = asyncio.ensure_future(shop.do(work, b"x", Effort.COMPILED))
+    await asyncio.sleep(0)
+    left.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await left
+    del work, left
+    await asyncio.sleep(0)  # the event loop has yet to let go of what was cancelled
+    gc.collect()
+    try:
+        assert kept() is None
+    finally:
+        gate.set()
+        await asyncio.gather(*busy)
 
 
 async def test_closing_gives_up_what_is_under_way(tmp_path: Path) -> None:
