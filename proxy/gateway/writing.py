@@ -60,27 +60,37 @@ class Gateway(Reconsidering, Switching):
 
     async def _held(self, write: Write) -> Answer:
         """Decide about a write and do it, all under one lease."""
+        answer: Answer | None = None
+        try:
+            async with self.hold(write) as lease:
+                answer = await self._decided(write, lease)
+        except BaseException:
+            if answer is not None and answer.rest is not None:  # cancelled on leaving: nobody else can close it
+                await answer.rest.aclose()
+            raise
+        return answer
+
+    async def _decided(self, write: Write, lease: Lease) -> Answer:
         match, conditions, asks = write.match, write.conditions, write.asks
-        async with self.hold(write) as lease:
-            if write.depends_on_state:
-                refused = await self.reconsider(write, lease)
-                if refused is not None:
-                    return refused
-                selection = await self.select_compared(
-                    asks, match, conditions, write.journal, under=lease, needs=write.needs
-                )
-                verdict = self.evaluate(write, selection)
-                if not isinstance(verdict, Perform):
-                    return await self.decline(write, verdict, selection)
-                await selection.aclose()
-                asks = selection.asks
-                forwarded = _forwarded(write, selection.validator, lease)
-            else:
-                verdict, forwarded = Perform(Reason.NO_CONDITIONS), _forwarded(write, None, lease)
-            await self.confirm(write, lease)
-            response = await self.perform(write, forwarded, lease)
-            tag = await self.settle(replace(write, asks=asks), response, lease)
-            return Answer(verdict, presenting.written(response, tag, match.reading.rules))
+        if write.depends_on_state:
+            refused = await self.reconsider(write, lease)
+            if refused is not None:
+                return refused
+            selection = await self.select_compared(
+                asks, match, conditions, write.journal, under=lease, needs=write.needs
+            )
+            verdict = self.evaluate(write, selection)
+            if not isinstance(verdict, Perform):
+                return await self.decline(write, verdict, selection)
+            await selection.aclose()
+            asks = selection.asks
+            forwarded = _forwarded(write, selection.validator, lease)
+        else:
+            verdict, forwarded = Perform(Reason.NO_CONDITIONS), _forwarded(write, None, lease)
+        await self.confirm(write, lease)
+        response = await self.perform(write, forwarded, lease)
+        tag = await self.settle(replace(write, asks=asks), response, lease)
+        return Answer(verdict, presenting.written(response, tag, match.reading.rules))
 
     async def forwarded(
         self, request: Request, content: ReceivedContent, match: Match | None

@@ -1,7 +1,8 @@
 """How a write is answered that is not performed: shown the state it missed, or told that it is done already."""
 
 import asyncio
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 
 import pytest
@@ -14,6 +15,7 @@ from proxy.core.tag_rules import TagRules
 from proxy.core.template import Template
 from proxy.core.verdict import AlreadyApplied, PreconditionFailed, Reason
 from proxy.errors import Unverifiable
+from proxy.ports import Lease, LeaseTerms
 from tests.support.scripted import TEXT, Canned, Rig, answering
 
 WIKI = Route("wiki", Template.parse("/wiki/{id}"))
@@ -218,6 +220,28 @@ async def test_what_was_not_read_is_let_go_of_when_its_client_leaves(monkeypatch
     monkeypatch.setattr(rig.state, "remember", remember)
     writing = asyncio.create_task(rig.write("PUT", ("If-Match", "*")))
     await remembering.wait()
+    writing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await writing
+    assert shown.closed == 1
+
+
+async def test_what_was_not_read_is_let_go_of_when_its_client_leaves_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the store is told that the resource is free."""
+    shown, leaving = Canned(401, b"no"), asyncio.Event()
+    rig = Rig(answering(shown))
+    held = rig.lock.hold
+
+    @asynccontextmanager
+    async def hold(key: str, terms: LeaseTerms) -> AsyncIterator[Lease]:
+        async with held(key, terms) as lease:
+            yield lease
+        leaving.set()
+        await asyncio.Future[None]()
+
+    monkeypatch.setattr(rig.lock, "hold", hold)
+    writing = asyncio.create_task(rig.write("PUT", ("If-Match", "*")))
+    await leaving.wait()
     writing.cancel()
     with pytest.raises(asyncio.CancelledError):
         await writing
