@@ -24,8 +24,9 @@ def settings_elsewhere(config: str | None, flags: Mapping[str, str]) -> Settings
     command = [*own_command("proxy.cli.reading"), json.dumps([config, dict(flags)])]
     try:
         # A session of its own: a signal for us and our kind is not for a reader, whose end would be taken for a fault.
+        # The files that we were given are for it, too: a configuration may be /dev/stdin or, from a shell, /dev/fd/63.
         done = subprocess.run(  # noqa: S603 - this interpreter, with this package
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True, check=False
+            command, stdout=subprocess.PIPE, start_new_session=True, close_fds=False, check=False
         )
     except OSError as fault:
         raise ConfigurationError([f"the configuration cannot be read: no process for it: {fault.strerror}"]) from fault

@@ -6,6 +6,7 @@ all; the caller has checked that it is complete and 200.
 """
 
 from base64 import urlsafe_b64encode
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
@@ -92,7 +93,7 @@ class Minter:
         self._key = key
         self._digesting = blake2b(digest_size=DIGEST_SIZE, key=self._key, person=_PERSON_TAG)
         self._marking = blake2b(digest_size=MARK_SIZE, key=self._key, person=_PERSON_MARK)
-        self._seen: dict[object, Validator] = {}
+        self._seen: OrderedDict[object, Validator] = OrderedDict()
 
     def __reduce__(self) -> tuple[Callable[[bytes], "Minter"], tuple[bytes]]:
         """Let another process of ours mint the same tags: a digest that was begun cannot be sent there, its key can."""
@@ -124,7 +125,7 @@ class Minter:
             digest = self._digest(state.parts(key, response, rules, None))
             known = self._seen[seen] = self._minted(digest, key, response.fields)
             if len(self._seen) > REMEMBERED:
-                del self._seen[next(iter(self._seen))]
+                self._seen.popitem(last=False)  # in one step: threads of the workshop are here, too
         return known
 
     def begin(self, key: str, head: Response, length: int, rules: TagRules, writes: int | None = None) -> Begun | None:

@@ -1,5 +1,6 @@
 """Settings that another process has read."""
 
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -31,6 +32,18 @@ def test_they_are_those_that_this_process_would_have_read() -> None:
     assert read is not None
     assert read.routes.routes == expected.routes.routes
     assert replace(read, routes=expected.routes) == expected
+
+
+def test_a_configuration_may_be_a_pipe() -> None:
+    """As a shell makes one of the output of a command."""
+    readable, writable = os.pipe()
+    os.set_inheritable(readable, True)  # noqa: FBT003 - what a shell does, and Python never
+    with os.fdopen(readable, "rb"):
+        with os.fdopen(writable, "wb") as pipe:
+            pipe.write(b"upstream: http://127.0.0.1:7\n")
+        read = settings_elsewhere(f"/dev/fd/{readable}", {})
+    assert read is not None
+    assert str(read.upstream.authority) == "127.0.0.1:7"
 
 
 def test_mistakes_are_listed_where_people_look(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

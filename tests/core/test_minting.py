@@ -2,7 +2,9 @@
 
 import pickle
 import re
+import sys
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import assume, given
@@ -492,3 +494,21 @@ def test_what_was_seen_longest_ago_is_forgotten(monkeypatch: pytest.MonkeyPatch)
     for number in range(5):
         minter.mint("/a", response(str(number).encode()), TagRules())
     assert len(minter._seen) == 3  # noqa: SLF001 - nothing else shows that memory is bounded
+
+
+def test_threads_mint_at_the_same_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Large content is hashed in threads: what one of them forgets, another may be about to forget."""
+    monkeypatch.setattr(minting, "REMEMBERED", 1)
+    minter, interval = Minter("s"), sys.getswitchinterval()
+
+    def many(thread: int) -> list[Validator]:
+        contents = (f"{thread} {number}".encode() for number in range(5000))
+        return [minter.mint("/a", Response(200, Fields(), content), TagRules()) for content in contents]
+
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as threads:
+            minted = [each for made in threads.map(many, range(4)) for each in made]
+    finally:
+        sys.setswitchinterval(interval)
+    assert len(set(minted)) == 4 * 5000
