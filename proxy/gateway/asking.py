@@ -98,8 +98,8 @@ class Asking:
         asked = asked_of_origin(request, match, match.state_target, revalidate=revalidate)
         sent = asked if under is None else selecting.fenced(asked, match.route.fence, under.fence)
         with journal.step(step):
+            began, begun = self._state.now(), self._sharing.now()  # before the number is read that its tag bears
             writes = await self._state.writes(match.lock_key) if match.reading.rules.aba is Aba.DETECT else None
-            began, begun = self._state.now(), self._sharing.now()
             shown = await self.ask(sent, match, journal, step, needs, writes)
         selected, validator = shown.selected, shown.validator
         if isinstance(selected, Representation) and validator is None:
