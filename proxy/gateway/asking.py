@@ -113,11 +113,16 @@ class Asking:
         return selection
 
     def _tell(self, match: Match, selection: Selection, begun: int, *, kept: bool) -> None:
-        """Tell those who wait what was seen: a state, with its content if that was `kept`, or that there is another."""
+        """Tell those who wait what was seen: a state, with its content if that was `kept`, or that there is another.
+
+        An answer that sets a cookie may refuse others, and is shown to none of them: the session is that of who asked.
+        """
         selected = selection.selected
-        if not isinstance(selected, Opaque) or selected.response.status == NOT_ACCEPTABLE:
-            seen = replace(selection, rest=None) if kept else remembered(match, selection)
-            self._sharing.tell(match.lock_key, selection.selector, seen, begun=begun)
+        if isinstance(selected, Opaque) and selected.response.status != NOT_ACCEPTABLE:
+            return
+        shows = isinstance(selected, Opaque) or (kept and "set-cookie" not in selected.response.fields)
+        seen = replace(selection, rest=None) if shows else remembered(match, selection)
+        self._sharing.tell(match.lock_key, selection.selector, seen, begun=begun)
 
     def selector(self, request: Request, match: Match) -> bytes:
         """Return what a selection on behalf of a write goes by."""

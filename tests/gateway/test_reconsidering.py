@@ -173,6 +173,46 @@ async def test_who_prefers_to_see_the_state_is_shown_what_was_shared() -> None:
     assert storm.selects == 2
 
 
+class Greeting(Site):
+    """An origin server that begins a session for everyone who asks without one."""
+
+    sessions = 0
+
+    def __call__(self, asked: Request, purpose: Purpose) -> Canned | Failure:
+        said = super().__call__(asked, purpose)
+        self.sessions += 1
+        return (
+            replace(said, lines=(*said.lines, ("Set-Cookie", str(self.sessions)))) if isinstance(said, Canned) else said
+        )
+
+
+@pytest.mark.parametrize(
+    ("status", "method", "lines", "verdict"),
+    [
+        (200, "PUT", [("Prefer", "return=representation")], "PreconditionFailed"),
+        (404, "DELETE", [], "Indeterminate"),
+        (406, "PUT", [], "Indeterminate"),
+    ],
+)
+async def test_nobody_is_given_the_session_of_another(
+    status: int, method: str, lines: Sequence[Line], verdict: str
+) -> None:
+    """What an answer of the origin server's sets is for who asked: whoever is shown such an answer has asked itself."""
+    storm = Storm(Greeting(status=status))
+    answers = await storm.all(*[[storm.tag(), *lines]] * 20, method=method)
+    assert refusals(answers) == {verdict: 20}
+    assert len({answer.response.fields.get("set-cookie") for answer in answers if answer.response}) == 20
+
+
+async def test_who_is_shown_nothing_is_refused_by_what_set_a_cookie() -> None:
+    """A refusal of our own words holds nothing that was for another."""
+    storm = Storm(Greeting())
+    answers = await storm.all(*[[storm.tag()]] * 100)
+    assert refusals(answers) == {"PreconditionFailed": 100}
+    assert not any(answer.response for answer in answers)
+    assert storm.selects == 2
+
+
 async def test_what_is_done_already_is_told_by_what_was_shared() -> None:
     """Who writes what another has just written is answered as if it had asked itself."""
     storm = Storm(Site(NEW), replace(WIKI, already_applied=True))
