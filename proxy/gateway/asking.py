@@ -7,6 +7,7 @@ here: what is done about the state; `proxy.gateway.reading` and `proxy.gateway.w
 from dataclasses import replace
 
 from proxy.core import cors, entity_tag, preconditions, presenting, selecting
+from proxy.core.effort import LARGE
 from proxy.core.entity_tag import EntityTag
 from proxy.core.fields import Fields
 from proxy.core.matching import Match, Routes
@@ -116,12 +117,13 @@ class Asking:
         """Tell those who wait what was seen: a state, with its content if that was `kept`, or that there is another.
 
         An answer that sets a cookie may refuse others, and is shown to none of them: the session is that of who asked.
+        Nor is a long one, which would have to be held for as long as somebody waits.
         """
-        selected = selection.selected
-        if isinstance(selected, Opaque) and selected.response.status != NOT_ACCEPTABLE:
+        selected, head = selection.selected, selection.selected.response
+        if isinstance(selected, Opaque) and head.status != NOT_ACCEPTABLE:
             return
-        shows = isinstance(selected, Opaque) or (kept and "set-cookie" not in selected.response.fields)
-        seen = replace(selection, rest=None) if shows else remembered(match, selection)
+        shows = kept and len(head.content) < LARGE and "set-cookie" not in head.fields
+        seen = replace(selection, rest=None) if shows or isinstance(selected, Opaque) else remembered(match, selection)
         self._sharing.tell(match.lock_key, selection.selector, seen, begun=begun)
 
     def selector(self, request: Request, match: Match) -> bytes:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from proxy.core.effort import LARGE
 from proxy.core.message import Request
 from proxy.core.preconditions import Policy, Require
 from proxy.core.route import Route, TagOnWrite
@@ -171,6 +172,17 @@ async def test_who_prefers_to_see_the_state_is_shown_what_was_shared() -> None:
     assert [answer.response.content for answer in answers if answer.response] == [NEW] * 100
     assert refusals(answers) == {"PreconditionFailed": 100}
     assert storm.selects == 2
+
+
+async def test_long_content_is_held_for_nobody() -> None:
+    """It refuses as well as any other; whoever would be shown it asks itself."""
+    content = b"x" * LARGE
+    storm = Storm(Site(content))
+    assert refusals(await storm.all(*[[storm.tag()]] * 10)) == {"PreconditionFailed": 10}
+    assert storm.selects == 2
+    answers = await storm.all(*[[storm.tag(), ("Prefer", "return=representation")]] * 10)
+    assert [answer.response.content for answer in answers if answer.response] == [content] * 10
+    assert storm.selects == 2 + 10
 
 
 class Greeting(Site):
