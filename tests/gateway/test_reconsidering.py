@@ -355,3 +355,13 @@ async def test_who_is_let_through_has_asked_itself() -> None:
     assert isinstance((await first).verdict, PreconditionFailed)
     assert isinstance((await fresh[0]).verdict, PreconditionFailed)
     assert storm.selects == 2
+
+
+@pytest.mark.parametrize("site", [Site, Greeting])
+async def test_who_names_what_its_own_fields_select_is_compared_with_that(site: type[Site]) -> None:
+    """Whatever else it names, and whether others may be shown what was seen or not."""
+    storm = Storm(site(varies=True))
+    others = [[storm.named(JSON), ("Accept", XML)]] * 10
+    both = ("If-Match", f"{storm.named(JSON)[1]}, {storm.named(XML, NEW)[1]}")
+    answers = await storm.all(*others, [both, ("Accept", XML)])
+    assert refusals(answers) == {"PreconditionFailed": 10, "Perform": 1}
