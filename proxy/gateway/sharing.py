@@ -28,7 +28,7 @@ class Sight:
     begun: int
 
     def follows(self, write: Write) -> bool:
-        """Tell whether it began after the request arrived; in this process whatever a store's clock, which may be set."""
+        """Tell whether it began after the request arrived. In this process no clock tells, since one may be set."""
         return self.begun > write.came if self.begun else self.seen.began.after(write.arrived)
 
 
