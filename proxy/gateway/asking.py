@@ -7,6 +7,7 @@ here: what is done about the state; `proxy.gateway.reading` and `proxy.gateway.w
 from dataclasses import replace
 
 from proxy.core import cors, entity_tag, preconditions, presenting, selecting
+from proxy.core.effort import LARGE
 from proxy.core.entity_tag import EntityTag
 from proxy.core.fields import Fields
 from proxy.core.matching import Match, Routes
@@ -98,8 +99,8 @@ class Asking:
         asked = asked_of_origin(request, match, match.state_target, revalidate=revalidate)
         sent = asked if under is None else selecting.fenced(asked, match.route.fence, under.fence)
         with journal.step(step):
+            began, begun = self._state.now(), self._sharing.now()  # before the number is read that its tag bears
             writes = await self._state.writes(match.lock_key) if match.reading.rules.aba is Aba.DETECT else None
-            began, begun = self._state.now(), self._sharing.now()
             shown = await self.ask(sent, match, journal, step, needs, writes)
         selected, validator = shown.selected, shown.validator
         if isinstance(selected, Representation) and validator is None:
@@ -113,11 +114,17 @@ class Asking:
         return selection
 
     def _tell(self, match: Match, selection: Selection, begun: int, *, kept: bool) -> None:
-        """Tell those who wait what was seen: a state, with its content if that was `kept`, or that there is another."""
-        selected = selection.selected
-        if not isinstance(selected, Opaque) or selected.response.status == NOT_ACCEPTABLE:
-            seen = replace(selection, rest=None) if kept else remembered(match, selection)
-            self._sharing.tell(match.lock_key, selection.selector, seen, begun=begun)
+        """Tell those who wait what was seen: a state, with its content if that was `kept`, or that there is another.
+
+        An answer that sets a cookie may refuse others, and is shown to none of them: the session is that of who asked.
+        Nor is a long one, which would have to be held for as long as somebody waits.
+        """
+        selected, head = selection.selected, selection.selected.response
+        if isinstance(selected, Opaque) and head.status != NOT_ACCEPTABLE:
+            return
+        shows = kept and len(head.content) < LARGE and "set-cookie" not in head.fields
+        seen = replace(selection, rest=None) if shows or isinstance(selected, Opaque) else remembered(match, selection)
+        self._sharing.tell(match.lock_key, selection.selector, seen, begun=begun)
 
     def selector(self, request: Request, match: Match) -> bytes:
         """Return what a selection on behalf of a write goes by."""

@@ -44,11 +44,11 @@ class Comparing(Asking):
 
     def elsewhere(self, match: Match, conditions: Preconditions, seen: Selection | Remembered) -> Variant | None:
         """Return the variant to compare with in the place of what was seen; None where that will do."""
+        if _names(conditions, seen.current if isinstance(seen, Remembered) else seen.validator):
+            return None
         if isinstance(seen, Remembered):
             shown = None if seen.current is None else self._minter.variant(match.tag_key, seen.current.tag)
             return None if seen.current is None else self.other_variant(match, conditions, shown)
-        if _names(conditions, seen.validator):
-            return None
         head, shows = seen.selected.response, isinstance(seen.selected, Representation)
         if not (shows or head.status == NOT_ACCEPTABLE):
             return None

@@ -54,8 +54,8 @@ class Reconsidering(Declining):
         if not lease.waited or not write.shown_at_once:
             return None
         known = await self.recall(write.asks, write.match, write.journal)
-        if known is None or not known.began.after(write.arrived):
-            return None
+        if known is None or not known.began.after(write.arrived) or known.began.after(self._state.now()):
+            return None  # one from the future was written before the store's clock went back
         self._sharing.tell(write.match.lock_key, self.selector(write.asks, write.match), known)
         refusal = None if self.elsewhere(write.match, write.conditions, known) else self._refusal(write, known)
         return None if refusal is None else Answer(refusal, None)

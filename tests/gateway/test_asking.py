@@ -386,6 +386,25 @@ async def test_content_has_the_number_from_before_it_was_selected(monkeypatch: p
     assert before != tag_of(await rig.get())
 
 
+async def test_a_selection_begins_before_its_number_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """I2: somebody may write while the store's answer is on its way; what bears the number from before is no news."""
+    rig = Rig(answering(Canned(200, b"old")), replace(COUNTED, trust=60.0, etag_on_write=TagOnWrite.ALWAYS))
+    tag, writes = tag_of(await rig.get()), rig.state.writes
+
+    async def slow(key: str) -> int:
+        nonlocal tag
+        number = await writes(key)
+        with monkeypatch.context() as patched:
+            patched.setattr(rig.state, "writes", writes)
+            tag = tag_of(await rig.write("PUT", ("If-Match", tag)))
+        return number
+
+    with monkeypatch.context() as patched:
+        patched.setattr(rig.state, "writes", slow)
+        await rig.get()
+    assert (await rig.write("PUT", ("If-Match", tag))).verdict == Perform(Reason.HOLDS)
+
+
 async def test_the_lease_is_confirmed_after_counting(monkeypatch: pytest.MonkeyPatch) -> None:
     """I1: a store that takes its time to count must not have outlasted it."""
     rig = Rig(answering(Canned(200, b"old")), COUNTED)

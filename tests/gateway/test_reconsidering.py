@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from proxy.core.effort import LARGE
 from proxy.core.message import Request
 from proxy.core.preconditions import Policy, Require
 from proxy.core.route import Route, TagOnWrite
@@ -173,6 +174,57 @@ async def test_who_prefers_to_see_the_state_is_shown_what_was_shared() -> None:
     assert storm.selects == 2
 
 
+async def test_long_content_is_held_for_nobody() -> None:
+    """It refuses as well as any other; whoever would be shown it asks itself."""
+    content = b"x" * LARGE
+    storm = Storm(Site(content))
+    assert refusals(await storm.all(*[[storm.tag()]] * 10)) == {"PreconditionFailed": 10}
+    assert storm.selects == 2
+    answers = await storm.all(*[[storm.tag(), ("Prefer", "return=representation")]] * 10)
+    assert [answer.response.content for answer in answers if answer.response] == [content] * 10
+    assert storm.selects == 2 + 10
+
+
+class Greeting(Site):
+    """An origin server that begins a session for everyone who asks without one."""
+
+    sessions = 0
+
+    def __call__(self, asked: Request, purpose: Purpose) -> Canned | Failure:
+        said = super().__call__(asked, purpose)
+        self.sessions += 1
+        return (
+            replace(said, lines=(*said.lines, ("Set-Cookie", str(self.sessions)))) if isinstance(said, Canned) else said
+        )
+
+
+@pytest.mark.parametrize(
+    ("status", "method", "lines", "verdict"),
+    [
+        (200, "PUT", [("Prefer", "return=representation")], "PreconditionFailed"),
+        (404, "DELETE", [], "Indeterminate"),
+        (406, "PUT", [], "Indeterminate"),
+    ],
+)
+async def test_nobody_is_given_the_session_of_another(
+    status: int, method: str, lines: Sequence[Line], verdict: str
+) -> None:
+    """What an answer of the origin server's sets is for who asked: whoever is shown such an answer has asked itself."""
+    storm = Storm(Greeting(status=status))
+    answers = await storm.all(*[[storm.tag(), *lines]] * 20, method=method)
+    assert refusals(answers) == {verdict: 20}
+    assert len({answer.response.fields.get("set-cookie") for answer in answers if answer.response}) == 20
+
+
+async def test_who_is_shown_nothing_is_refused_by_what_set_a_cookie() -> None:
+    """A refusal of our own words holds nothing that was for another."""
+    storm = Storm(Greeting())
+    answers = await storm.all(*[[storm.tag()]] * 100)
+    assert refusals(answers) == {"PreconditionFailed": 100}
+    assert not any(answer.response for answer in answers)
+    assert storm.selects == 2
+
+
 async def test_what_is_done_already_is_told_by_what_was_shared() -> None:
     """Who writes what another has just written is answered as if it had asked itself."""
     storm = Storm(Site(NEW), replace(WIKI, already_applied=True))
@@ -303,3 +355,13 @@ async def test_who_is_let_through_has_asked_itself() -> None:
     assert isinstance((await first).verdict, PreconditionFailed)
     assert isinstance((await fresh[0]).verdict, PreconditionFailed)
     assert storm.selects == 2
+
+
+@pytest.mark.parametrize("site", [Site, Greeting])
+async def test_who_names_what_its_own_fields_select_is_compared_with_that(site: type[Site]) -> None:
+    """Whatever else it names, and whether others may be shown what was seen or not."""
+    storm = Storm(site(varies=True))
+    others = [[storm.named(JSON), ("Accept", XML)]] * 10
+    both = ("If-Match", f"{storm.named(JSON)[1]}, {storm.named(XML, NEW)[1]}")
+    answers = await storm.all(*others, [both, ("Accept", XML)])
+    assert refusals(answers) == {"PreconditionFailed": 10, "Perform": 1}

@@ -78,3 +78,9 @@ def test_only_what_began_after_a_request_arrived_follows_it() -> None:
     for arrived, follows in [(Moment(1, 9), True), (Moment(1, 10), False), (SOMETIME, False)]:
         assert Sight(SEEN, 0).follows(write(came=came, arrived=arrived)) is follows
     assert not Sight(replace(SEEN, began=SOMETIME), 0).follows(write(came=came, arrived=Moment(0, 0)))
+
+
+def test_a_clock_that_is_set_back_changes_no_order_in_this_process() -> None:
+    """What began before a request arrived says nothing to it, though by the store's clock it began later."""
+    assert not Sight(SEEN, 1).follows(write(came=2, arrived=Moment(0, 1)))
+    assert Sight(SEEN, 2).follows(write(came=1, arrived=Moment(90, 99)))

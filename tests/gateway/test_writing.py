@@ -644,6 +644,17 @@ async def test_what_is_not_certain_refuses_nobody(state: ForgedState) -> None:
     assert len(rig.upstream.performed()) == 1
 
 
+async def test_what_was_seen_in_the_future_refuses_nobody() -> None:
+    """I2: it was seen before the store's clock was set back, however late that seems now."""
+    state, shown = ClockedState(), b"new"
+    rig = Rig(lambda _asked, purpose: Canned(200, shown) if purpose is Purpose.SELECT else Canned(204), state=state)
+    state.forward(60)
+    assert isinstance((await rig.write("PUT", ("If-Match", rig.tag(OLD)))).verdict, PreconditionFailed)
+    state.forward(-60)
+    shown = OLD
+    assert (await waiting_write(rig, ("If-Match", rig.tag(OLD)))).verdict == Perform(Reason.HOLDS)
+
+
 async def test_who_did_not_wait_is_not_refused_by_memory() -> None:
     """I2: nobody held the resource, so nobody can have seen it under a lease since; the origin server is asked."""
     rig = Rig(answering(Canned(200, OLD)), state=claiming(b"new"))

@@ -20,7 +20,8 @@ from proxy.errors import LeaseLost, ResourceBusy
 from proxy.ports import LeaseTerms
 
 GATHERING: Final = 0.25
-"""Seconds for which waiters are gathered at most that one selection will do for."""
+"""Seconds from when a waiter came for which others are gathered at most that one selection will do for. A writer that
+waits behind many whom no selection of another's refuses loses no more than that either."""
 
 MOMENT: Final = 0.005
 QUIET: Final = 2
@@ -154,8 +155,9 @@ class MemoryLock:
         while resource.holder is None and resource.queue and not resource.gathering:
             waiter = resource.first()
             turn = waiter.called()
-            if turn is Turn.SOON and not gathered:
-                self._gather(key, resource)
+            until = waiter.since + GATHERING
+            if turn is Turn.SOON and not gathered and self._clock() < until:
+                self._gather(key, resource, until)
                 break
             resource.leave(waiter)
             if turn is not Turn.OVER:
@@ -164,9 +166,9 @@ class MemoryLock:
             self._wake_at_expiry(resource.holder)
         self._sweep(key, resource)
 
-    def _gather(self, key: str, resource: Resource) -> None:
+    def _gather(self, key: str, resource: Resource, until: float) -> None:
         """Serve nobody until no more have come for two moments in a row, or one who is not served as well later."""
-        loop, until = self._loop or asyncio.get_running_loop(), self._clock() + GATHERING
+        loop = self._loop or asyncio.get_running_loop()
 
         def look(joined: int, quiet: int) -> None:
             quiet = quiet + 1 if resource.joined == joined else 0

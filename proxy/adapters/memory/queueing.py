@@ -31,6 +31,11 @@ class Waiter:
     deadline: float
     turn: "asyncio.Future[MemoryLease]"
 
+    @property
+    def since(self) -> float:
+        """When it came, on the clock of the lock."""
+        return self.deadline - self.terms.wait
+
     def called(self) -> Turn:
         """Say what is to be done now that its turn has come; one whose check fails is told so."""
         if self.turn.done():

@@ -2,6 +2,7 @@
 
 What lives here: that order, the time that each call has, and the end of a connection. What must not: how a connection
 is made, which is redis-py's, and what a call means. A late reply is nobody's; its connection takes no further calls.
+What nobody waits for any more is not sent.
 """
 
 import asyncio
@@ -9,7 +10,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain
 from math import inf
 from typing import Any, Final
 
@@ -29,8 +30,9 @@ _FAULTS: Final = (RedisError, OSError, TimeoutError)
 
 @dataclass(slots=True, eq=False)
 class _Call:
-    """A call: what will be its answer, how many seconds it has, and until when that is."""
+    """A call: what is sent, what will be its answer, how many seconds it has, and until when that is."""
 
+    packed: bytes
     answer: Answer
     seconds: float
     until: float
@@ -69,8 +71,8 @@ class _Link:
         self._opening = opening
         self._on_end = on_end
         self._calls: deque[_Call] = deque()
-        """Those that have no reply yet, in order."""
-        self._unsent: list[bytes] = []
+        """Those that were sent and have no reply yet, in order."""
+        self._unsent: list[_Call] = []
         self._more = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self.usable = True
@@ -80,8 +82,8 @@ class _Link:
     def call(self, seconds: float, words: tuple[str | bytes | float, ...]) -> Answer:
         answer: Answer = self._loop.create_future()
         until = self._loop.time() + seconds
-        self._unsent.append(pack_command(words))  # type: ignore[arg-type]  # its stub says one word, and means any number
-        self._calls.append(_Call(answer, seconds, until))
+        packed = pack_command(words)  # type: ignore[arg-type]  # its stub says one word, and means any number
+        self._unsent.append(_Call(packed, answer, seconds, until))
         self._more.set()
         if self._timer is None:
             self._timer = self._loop.call_at(until, self._ring)
@@ -105,7 +107,7 @@ class _Link:
         """
         self._timer = None
         now = self._loop.time()
-        for call in self._calls:
+        for call in chain(self._calls, self._unsent):
             if call.answer.done():
                 continue
             if call.until > now:
@@ -132,22 +134,26 @@ class _Link:
         if self._timer is not None:
             self._timer.cancel()
         fault = _fault(task)
-        for call in self._calls:
+        for call in chain(self._calls, self._unsent):
             if not call.answer.done():
                 call.answer.set_exception(fault)
 
     async def _write(self, connection: AbstractConnection) -> None:
         """Send what there is whenever there is something: all calls of a turn of the loop go out in one piece.
 
-        Their time begins now: that our own loop stood still before is not the store's fault.
+        Their time begins now: that our own loop stood still before is not the store's fault. One that was given up
+        before stays here: nobody expects it to be executed any more.
         """
         while await self._more.wait():
             self._more.clear()
-            ready, self._unsent = self._unsent, []
+            ready = [call for call in self._unsent if not call.answer.done()]
+            self._unsent.clear()
             now = self._loop.time()
-            for call in islice(reversed(self._calls), len(ready)):
+            for call in ready:
                 call.until = now + call.seconds
-            await connection.send_packed_command(ready)
+            self._calls.extend(ready)
+            if ready:
+                await connection.send_packed_command([call.packed for call in ready])
 
     def _answer(self, reply: object) -> None:
         """Give a reply to the call that has waited for longest. Raised when there is none: `Disconnected`."""

@@ -548,6 +548,22 @@ def test_gathering_ends() -> None:
     assert GATHERING <= bench.stage.loop.time() - begun <= GATHERING + 2 * MOMENT
 
 
+def test_who_waits_behind_many_that_gather_loses_no_more_than_one_gathering() -> None:
+    """Clients that no selection of another's refuses, each back at once: whoever has come meanwhile is served soon."""
+    bench = Bench()
+    ahead = gathering(bench, *[checked(lambda: True)] * 9)
+    writer = bench.holder("writer")
+    bench.step(writer)
+    begun = bench.stage.loop.time()
+    while not writer.enabled():
+        bench.step(bench.holder("newcomer", terms=checked(lambda: True)))
+        bench.stage.loop.advance(MOMENT)
+        for each in ahead:
+            while each.enabled():
+                bench.step(each)
+    assert bench.stage.loop.time() - begun <= GATHERING + 2 * MOMENT
+
+
 def test_who_is_in_a_hurry_ends_the_gathering() -> None:
     """One that needs the resource itself waits for those before it, and not for others to come."""
     bench = Bench()

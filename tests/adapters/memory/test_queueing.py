@@ -51,6 +51,11 @@ def test_it_is_free_when_nobody_has_it_or_wants_it() -> None:
     assert not resource.free
 
 
+def test_when_it_came_is_its_deadline_less_what_it_waits() -> None:
+    """On the same clock."""
+    assert Waiter(LeaseTerms(2.0, 1.0, 1.0, None), 12.0, Stage().loop.create_future()).since == 10.0
+
+
 @pytest.mark.parametrize(("check", "turn"), [(None, Turn.NOW), (lambda: False, Turn.NOW), (lambda: True, Turn.SOON)])
 def test_what_a_check_says_is_when_it_is_served(check: Callable[[], bool] | None, turn: Turn) -> None:
     """Without one it is served at once."""

@@ -209,3 +209,33 @@ async def test_a_call_that_is_cancelled_keeps_its_place(server: RedisHandle, tur
             await asyncio.sleep(0)
         call.cancel()
         assert await said(one, "next") == b"next"
+
+
+async def test_what_nobody_waits_for_is_not_sent(server: RedisHandle) -> None:
+    """Given up or late before it could be: it is not executed when nobody expects it to be any more."""
+    stands = asyncio.Event()
+    client = connect(parse_store(f"redis://127.0.0.1:{server.port}"))
+    assert isinstance(client, Piped)
+
+    @asynccontextmanager
+    async def opening() -> AsyncIterator[AbstractConnection]:
+        await stands.wait()
+        connection = await client.connection_pool.get_connection()  # type: ignore[no-untyped-call]  # of redis-py
+        yield connection
+        await connection.disconnect()
+
+    one = Pipeline(opening)
+    cancelled, late, patient = one.call(SOON, "INCR", "n"), one.call(SOON, "INCR", "n"), one.call(GUARD, "GET", "n")
+    cancelled.cancel()
+    with pytest.raises(TimeoutError):
+        await done(late)
+    stands.set()
+    assert await done(patient) is None
+    one.call(GUARD, "INCR", "n").cancel()
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert await done(one.call(GUARD, "GET", "n")) is None
+    assert await said(one, "again") == b"again"
+    await alone(server, others=1)
+    await one.aclose()
+    await client.aclose()
