@@ -21,7 +21,7 @@ from proxy.adapters.redis.timing import Reading, StoreClock, local_time
 from proxy.errors import StoreFailure
 
 AT_ONCE: Final = 64
-"""How many calls are under way at most, which is also how many connections are opened."""
+"""How many calls are under way at most. They share a connection, but in a Cluster, where each opens its own."""
 
 _UNREACHABLE: Final = "The store of locks cannot be reached."
 _UNUSABLE: Final = "The store of locks cannot be used now; the proxy's log says why."
