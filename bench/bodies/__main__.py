@@ -224,9 +224,9 @@ def _times(found: Found) -> Table:
     ]
     columns = ("beside", "nginx p50, ms", "nginx p99", "ifmatch p50", "ifmatch p99")
     note = (
-        "The client, its neighbour and the origin server share a core, so p99 rises behind nginx, too. What rises behind "
-        "ifmatch is the kernel's: a process that reads JSON on the same core is not always interrupted for the one that "
-        "answers, but at its next tick, 4 ms later, whatever its priority."
+        "The client, its neighbour and the origin server share a core, so p99 rises behind nginx, too. What rises "
+        "behind ifmatch is the kernel's: a process that reads JSON on the same core is not always interrupted for the "
+        "one that answers, but at its next tick, 4 ms later, whatever its priority."
     )
     return Table("**Small GETs, one after the other, beside something large.**", columns, rows, note)
 
