@@ -5,7 +5,7 @@ load and the origin server need those cores as well, a rate says little, and the
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from io import StringIO
@@ -17,11 +17,13 @@ from urllib.parse import urlsplit
 
 from bench.crowd import Weight, children, once, steady
 from bench.line import connected, request
-from bench.load import play
+from bench.load import Played, play
 from bench.proc import PROC, used
 from proxy.cli.vouching import vouch
 from tests.support.processes import running_proxy
 from tests.support.stores import running_redis
+
+Load = Callable[[str, Sequence[bytes], int, int, float], Played]
 
 FEW: Final = range(32)
 SAMPLES: Final = 32
@@ -78,13 +80,13 @@ def place(team: Staff, cores: Sequence[int]) -> None:
         os.sched_setaffinity(pid, {cores[number % len(cores)]})
 
 
-def worked(team: Staff, connections: int, seconds: int, resources: range = FEW) -> Work:
-    """Let wrk ask for resources in turn for a while. Raised when answers are wrong: `line.WrongAnswer`."""
+def worked(team: Staff, connections: int, seconds: int, resources: range = FEW, by: Load = play) -> Work:
+    """Let wrk, or another load, ask for resources in turn for a while. Raised for wrong answers: `line.WrongAnswer`."""
     asked = [request(team.url, "GET", f"/documents/{number}") for number in resources]
     with connected(team.url) as line:
         size = fmean(line.ask(each).size for each in asked[-SAMPLES:])
     before = used(team.pid).cpu
-    played = play(team.url, asked, seconds, connections, size)
+    played = by(team.url, asked, seconds, connections, size)
     spent = used(team.pid).cpu - before
     return Work(played.rate, 1e6 * spent / played.requests, spent / played.seconds)
 

@@ -101,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     started, cores = time.monotonic(), take_load()
     found = measured(cores, size=64 * MIB if short else GIB, rounds=1 if short else 4, seconds=0.2 if short else 1.5)
     minutes = (time.monotonic() - started) / 60
-    result = told(found, minutes, cores)
+    result = told(found, minutes, cores, versions("python", "uvloop", "aiohttp", "nginx"))
     for table in result.tables:
         print(f"\n{table.title}")
         for row in (table.columns, *table.rows):
@@ -184,14 +184,14 @@ def _asking(url: str, path: str | None) -> Iterator[None]:
         child.kill()
 
 
-def told(found: Found, minutes: float, cores: Cores) -> Result:
-    """Return what the figures say."""
+def told(found: Found, minutes: float, cores: Cores, taking_part: Mapping[str, str]) -> Result:
+    """Return what the figures say, of programs in these versions."""
     return Result(
         command="make bench-bodies",
         day=today(),
         minutes=minutes,
         machine=here(),
-        versions=versions("python", "uvloop", "aiohttp", "nginx"),
+        versions=taking_part,
         about=(f"{ABOUT} {cores.told} The processes in which ifmatch reads JSON share its core.",),
         tables=(_rates(found), _times(found)),
         bars=_bars(found),

@@ -83,7 +83,7 @@ def found(*, share: float, memory: float, delay: float) -> Found:
 )
 def test_which_bars_are_kept(figures: Found, kept: list[bool]) -> None:
     """Memory and delay must not exceed theirs; the share of nginx's rate must reach its."""
-    result = told(figures, 1.0, Cores(0, 1))
+    result = told(figures, 1.0, Cores(0, 1), {"nginx": "1"})
     assert [bar.kept for bar in result.bars] == kept
     assert [len(table.rows) for table in result.tables] == [len(WAYS), len(BESIDE)]
     assert all(len(row) == len(table.columns) for table in result.tables for row in table.rows)

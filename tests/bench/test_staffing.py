@@ -2,10 +2,21 @@
 
 import os
 import socket
+from collections.abc import Sequence
 
+from bench.line import played
+from bench.load import Played
 from bench.staffing import FEW, accepted, place, shares, sockets, staff, weights, worked
 from tests.support.processes import running_origin
 from tests.support.stores import running_redis
+
+
+def one_by_one(url: str, requests: Sequence[bytes], seconds: int, connections: int, size: float) -> Played:
+    """Stand in for wrk, on one connection, until the workers' clocks must have moved."""
+    assert (seconds, connections) == (1, 8)
+    answers = [heard for _ in range(20) for heard in played(url, requests, 200)]
+    assert answers[0].size == size
+    return Played(len(answers), sum(heard.seconds for heard in answers), len(answers), 0, 0)
 
 
 def test_two_workers() -> None:
@@ -19,7 +30,7 @@ def test_two_workers() -> None:
         core = min(os.sched_getaffinity(0))
         place(team, [core])
         assert [os.sched_getaffinity(pid) for pid in team.workers] == [{core}] * 2
-        done = worked(team, 8, 1)
+        done = worked(team, 8, 1, by=one_by_one)
         assert done.rate > 0
         assert done.cpu > 0
         assert done.cores > 0
