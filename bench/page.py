@@ -4,11 +4,12 @@ What lives here: which sections the page has, in which order, and how a result l
 results, so that each measurement can be repeated alone. What must not: a figure.
 """
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from bench.result import Bar, Result, Table, kept
+from bench.result import Bar, Result, Table, keep, kept
 from tests.support.child import ROOT
 
 DOCUMENT: Final = ROOT / "docs" / "performance.md"
@@ -82,6 +83,16 @@ def _origin(result: Result) -> str:
 def publish(results: Mapping[str, Result] | None = None, document: Path = DOCUMENT) -> None:
     """Write the page anew, of these results or of those that are kept."""
     document.write_text(rendered(kept() if results is None else results), "utf-8")
+
+
+def conclude(results: Mapping[str, Result], *, kept_too: bool) -> None:
+    """Print what was measured, and where it is to be kept, keep it and write the page."""
+    for name, result in results.items():
+        sys.stdout.write(f"{section(name, result)}\n{goals(result.bars)}\n")
+        if kept_too:
+            keep(name, result)
+    if kept_too:
+        publish()
 
 
 def main() -> int:

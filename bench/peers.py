@@ -16,8 +16,8 @@ from bench.cores import Cores, take_load
 from bench.entrants import Start, running
 from bench.losing import LATENCY, WRITERS, Losses, contend
 from bench.machine import Missing, here, program, versions
-from bench.page import goals, publish, section
-from bench.result import Result, keep, today
+from bench.page import conclude
+from bench.result import Result, today
 from bench.standing import installed, modules, running_origin
 from bench.storm import Storm, rage
 from tests.support.processes import running_origin as running_slow_origin
@@ -186,13 +186,7 @@ def _command(given: Sequence[str]) -> str:
 
 def told(made: Mapping[str, Result], losses: Mapping[str, Losses], *, short: bool) -> int:
     """Print the sections, keep them unless they are of a short run, and return the exit code."""
-    for name, result in made.items():
-        tell(section(name, result))
-        tell(goals(result.bars))
-        if not short:
-            keep(name, result)
-    if not short:
-        publish()
+    conclude(made, kept_too=not short)
     lost = [name for name in entrants.OURS if losses[name].lost]
     for name in lost:
         tell(f"{name} has lost accepted writes: {comparison.lost(losses[name])}")

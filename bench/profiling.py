@@ -23,9 +23,9 @@ from bench.hotspots import ABOUT, BEFORE, KINDS, MEASURED, NOW, Side, Sides, bar
 from bench.line import played as heard
 from bench.line import request
 from bench.machine import Missing, here, program, versions
-from bench.page import goals, publish, section
+from bench.page import conclude
 from bench.peers import paragraphs, tell
-from bench.result import Result, keep, today
+from bench.result import Result, today
 from bench.stacks import read
 from bench.standing import UNREAD, Standing, running_origin
 from tests.support.child import ROOT
@@ -166,11 +166,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         tables=tables(found),
         bars=bars(found),
     )
-    tell(section("profile", result))
-    tell(goals(result.bars))
-    if not options.short:
-        keep("profile", result)
-        publish()
+    conclude({"profile": result}, kept_too=not options.short)
     return 0
 
 

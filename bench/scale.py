@@ -18,9 +18,9 @@ from bench.crowd import crowd, mute, once
 from bench.growth import ABOUT, AGAIN, GAPS, MEMORY, NEW, REDIS, Found, bars, tables
 from bench.keys import Cost
 from bench.machine import Missing, here, versions
-from bench.page import goals, publish, section
+from bench.page import conclude
 from bench.peers import paragraphs, tell
-from bench.result import Result, keep, today
+from bench.result import Result, today
 from bench.staffing import place, shares, staff, staffs, weights, worked
 from bench.standing import running_origin
 from proxy.cli.limits import raise_files
@@ -156,11 +156,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         bars=bars(found),
         gaps=GAPS,
     )
-    tell(section("scale", result))
-    tell(goals(result.bars))
-    if not options.short:
-        keep("scale", result)
-        publish()
+    conclude({"scale": result}, kept_too=not options.short)
     return 0
 
 

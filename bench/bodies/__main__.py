@@ -7,23 +7,20 @@ something large all the time: through both, since the machine itself is the busi
 
 import argparse
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from bench.bodies.client import MIB, Client, latencies
+from bench.bodies.figures import BESIDE, IFMATCH, NGINX, WAYS, Found, Way, told
 from bench.cores import Cores, take_load
-from bench.machine import here, versions
-from bench.page import publish
-from bench.result import Bar, Result, Table, keep, today
-from bench.spread import percentile, ratios, spread
+from bench.machine import versions
+from bench.page import conclude
 from bench.standing import Standing, running_ifmatch, running_relay
 from tests.support.child import Child, python
 
 GIB: Final = 1024 * MIB
-NGINX, IFMATCH = "nginx, guarding nothing", "ifmatch"
 RULES: Final = """
 routes:
   - path: /file/{n}
@@ -47,52 +44,6 @@ routes:
 """
 
 
-@dataclass(frozen=True)
-class Way:
-    """A way that content takes. `beside` is the way through nginx to compare it with."""
-
-    name: str
-    method: str
-    path: str
-    status: int
-    beside: str | None
-    up: bool = False
-    fields: tuple[str, ...] = ()
-
-
-ABOUT: Final = (
-    "1 GiB goes each way, and small GETs are asked for beside a client that fetches one large thing after the other. "
-    "nginx passes all of it on and puts nothing on disk."
-)
-MOST_MEMORY, LEAST_SHARE, MOST_DELAY = 16, 0.5, 2.0
-"""The bars: MiB, a part of nginx's rate, times the p99 alone."""
-
-DOWN, UP = "down, as it comes", "up, as it comes"
-WAYS: Final = (
-    Way(DOWN, "GET", "/file/{size}", 200, DOWN),
-    Way("down, guarded and too large for a tag", "GET", "/bytes/{size}", 200, DOWN),
-    Way(UP, "POST", "/file/1", 204, UP, up=True),
-    Way("up, guarded: received whole, then forwarded", "PUT", "/bytes/1", 204, UP, up=True),
-    Way("a state compared with If-Match", "PUT", "/state/{size}", 412, DOWN, fields=('If-Match: "x"',)),
-)
-BESIDE: Final = {
-    "nothing": None,
-    "canonical JSON of 1 MB": "/json/1000000",
-    "a list of 3,000 items that get tags": "/list/3000",
-    "8 MB that are hashed": "/bytes/8000000",
-}
-
-
-@dataclass
-class Found:
-    """All figures, a list a way or a neighbour, an entry a round. Memory is in bytes, times are in seconds."""
-
-    rates: dict[tuple[str, str], list[float]] = field(default_factory=dict)
-    memory: dict[str, list[float]] = field(default_factory=dict)
-    times: dict[tuple[str, str], list[list[float]]] = field(default_factory=dict)
-    idle: int = 0
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and print; a full run writes the page."""
     parser = argparse.ArgumentParser(prog="python -m bench.bodies", description=__doc__)
@@ -102,15 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     found = measured(cores, size=64 * MIB if short else GIB, rounds=1 if short else 4, seconds=0.2 if short else 1.5)
     minutes = (time.monotonic() - started) / 60
     result = told(found, minutes, cores, versions("python", "uvloop", "aiohttp", "nginx"))
-    for table in result.tables:
-        print(f"\n{table.title}")
-        for row in (table.columns, *table.rows):
-            print("  ".join(f"{cell:<44}" for cell in row))
-    for bar in result.bars:
-        print(f"{bar.measure}: {bar.reached} ({bar.goal})")
-    if not short:
-        keep("bodies", result)
-        publish()
+    conclude({"bodies": result}, kept_too=not short)
 
 
 def measured(cores: Cores, *, size: int, rounds: int, seconds: float) -> Found:
@@ -182,88 +125,6 @@ def _asking(url: str, path: str | None) -> Iterator[None]:
         yield
     finally:
         child.kill()
-
-
-def told(found: Found, minutes: float, cores: Cores, taking_part: Mapping[str, str]) -> Result:
-    """Return what the figures say, of programs in these versions."""
-    return Result(
-        command="make bench-bodies",
-        day=today(),
-        minutes=minutes,
-        machine=here(),
-        versions=taking_part,
-        about=(f"{ABOUT} {cores.told} The processes in which ifmatch reads JSON share its core.",),
-        tables=(_rates(found), _times(found)),
-        bars=_bars(found),
-        gaps=("Large content over TLS, and on a disk that is slower than the network.",),
-    )
-
-
-def _rates(found: Found) -> Table:
-    rows = []
-    for way in WAYS:
-        theirs, ours = found.rates[NGINX, way.beside or DOWN], found.rates[IFMATCH, way.name]
-        more = spread(each / MIB for each in found.memory[way.name]).most
-        rows.append(
-            (way.name, spread(theirs).told(0), spread(ours).told(0), ratios(ours, theirs).told(), f"{more:.1f}")
-        )
-    columns = ("1 GiB", "nginx, MiB/s (min / median / max)", "ifmatch", "ifmatch / nginx", "memory, + MiB at most")
-    note = f"Memory is the most that the process had beyond what it had before; idle it has {found.idle / MIB:.0f} MiB."
-    return Table(
-        "**Rates and memory.** A state that is compared is fetched from the origin server and hashed.",
-        columns,
-        rows,
-        note,
-    )
-
-
-def _times(found: Found) -> Table:
-    rows = [
-        (name, *(_percentile(found.times[who, name], percent) for who in (NGINX, IFMATCH) for percent in (50, 99)))
-        for name in BESIDE
-    ]
-    columns = ("beside", "nginx p50, ms", "nginx p99", "ifmatch p50", "ifmatch p99")
-    note = (
-        "The client, its neighbour and the origin server share a core, so p99 rises behind nginx, too. What rises "
-        "behind ifmatch is the kernel's: a process that reads JSON on the same core is not always interrupted for the "
-        "one that answers, but at its next tick, 4 ms later, whatever its priority."
-    )
-    return Table("**Small GETs, one after the other, beside something large.**", columns, rows, note)
-
-
-def _percentile(rounds: Sequence[Sequence[float]], percent: float) -> str:
-    return spread(percentile(each, percent) * 1000 for each in rounds).told()
-
-
-def _bars(found: Found) -> tuple[Bar, ...]:
-    memory = max(max(figures) for figures in found.memory.values()) / MIB
-    streamed = WAYS[1].name
-    share = ratios(found.rates[IFMATCH, streamed], found.rates[NGINX, DOWN]).middle
-    delays = _delays(found)
-    return (
-        Bar(
-            "memory of the process while 1 GiB passes", "at most + 16 MiB", f"+ {memory:.1f} MiB", memory <= MOST_MEMORY
-        ),
-        Bar(
-            "content too large for a tag, against nginx that passes it on",
-            "at least 0.5 x",
-            f"{share:.2f} x",
-            share >= LEAST_SHARE,
-        ),
-        Bar(
-            "p99 of small GETs beside something large, against alone",
-            "at most 2 x",
-            ", ".join(f"{delay:.1f} x" for delay in delays.values()),
-            max(delays.values()) <= MOST_DELAY,
-        ),
-    )
-
-
-def _delays(found: Found) -> Mapping[str, float]:
-    """Return by how much the neighbours raise p99, the median of all rounds."""
-    alone, *others = ({name: [percentile(each, 99) for each in found.times[IFMATCH, name]]} for name in BESIDE)
-    (quiet,) = alone.values()
-    return {name: ratios(figures, quiet).middle for each in others for name, figures in each.items()}
 
 
 if __name__ == "__main__":

@@ -6,8 +6,8 @@ from contextlib import closing
 
 import pytest
 
-from bench.bodies.__main__ import BESIDE, DOWN, IFMATCH, NGINX, UP, WAYS, Found, told
 from bench.bodies.client import MIB, Client, content_length, latencies
+from bench.bodies.figures import BESIDE, DOWN, IFMATCH, NGINX, UP, WAYS, Found, told
 from bench.bodies.origin import document, listing
 from bench.cores import Cores
 from tests.support.child import Child, python

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from queue import SimpleQueue
 from socketserver import StreamRequestHandler, ThreadingTCPServer
-from threading import Thread
 from urllib.parse import urlsplit
 
 import pytest
 
 from tests.support.severing import GAVE_UP, Cut, severable
+from tests.support.threading_server import serving
 
 QUESTION, ANSWER = b"question?", b"answer"
 PATIENCE = 30.0
@@ -42,14 +42,8 @@ class _Asked(StreamRequestHandler):
 @contextmanager
 def far() -> Iterator[Far]:
     """Run the server."""
-    with Far() as server:
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(Far()) as server:
+        yield server
 
 
 def asked(url: str, *, wait: bool = True) -> bytes:

@@ -9,10 +9,11 @@ import socketserver
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Event, Thread
+from threading import Event
 from typing import Self
 from urllib.parse import urlsplit
 
+from tests.support.threading_server import serving, url_of
 from tests.support.websocket import CLOSE, frame, handshake, proof, read_frame
 
 PATIENCE = 30.0
@@ -93,20 +94,14 @@ class WebSocketOrigin(socketserver.ThreadingTCPServer):
     @property
     def url(self) -> str:
         """Where it is."""
-        return f"http://127.0.0.1:{self.server_address[1]}"
+        return url_of(self)
 
 
 @contextmanager
 def websocket_origin() -> Iterator[WebSocketOrigin]:
     """Run the origin server in threads."""
-    with WebSocketOrigin() as server:
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(WebSocketOrigin()) as server:
+        yield server
 
 
 class WebSocket:

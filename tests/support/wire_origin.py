@@ -7,7 +7,8 @@ import re
 import socketserver
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from threading import Thread
+
+from tests.support.threading_server import serving, url_of
 
 MINE = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 4\r\n\r\nmine"
 """What everything is answered that a test does not name."""
@@ -50,17 +51,11 @@ class WireOrigin(socketserver.ThreadingTCPServer):
     @property
     def url(self) -> str:
         """Where it is."""
-        return f"http://127.0.0.1:{self.server_address[1]}"
+        return url_of(self)
 
 
 @contextmanager
 def wire_origin() -> Iterator[WireOrigin]:
     """Run the origin server in threads."""
-    with WireOrigin() as server:
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(WireOrigin()) as server:
+        yield server
