@@ -145,7 +145,7 @@ def _check_look_alikes(fields: Fields) -> None:
         )
 
 
-@lru_cache(maxsize=1024)  # the same names come again and again
+@lru_cache(maxsize=256)  # the same names come again and again
 def _looks_alike(name: str) -> bool:
     return read_as(name) != name and acted_on(read_as(name))
 

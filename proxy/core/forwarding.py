@@ -58,7 +58,7 @@ class Hop:
     trusted: bool
 
 
-@lru_cache(maxsize=1024)  # the same names come again and again, with other values
+@lru_cache(maxsize=256)  # the same names come again and again, with other values
 def is_token(text: str) -> bool:
     """Tell whether `text` is a token (RFC 9110 §5.6.2), as names of fields and methods are."""
     return _TOKEN.fullmatch(text) is not None
@@ -74,7 +74,7 @@ def are_field_lines(fields: Fields) -> bool:
     return all(map(is_token, fields.names())) and _CONTROL.search("".join([value for _, value in fields.lines])) is None
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def read_as(name: str) -> str:
     """Return a lower-case field name as an application may read it through CGI's variables (RFC 3875 §4.1.18)."""
     return _NOT_ALPHANUMERIC.sub("-", name)
@@ -120,7 +120,7 @@ def _is_ours(name: str) -> bool:
     return name.startswith(OWN_PREFIX)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def _is_claim(name: str) -> bool:
     """Tell whether a field says where a request came from, or what it is for, so that its sender must be trusted."""
     return name in _CLAIMS or name.startswith(FORWARDED_PREFIX) or read_as(name) in TARGET_OVERRIDES

@@ -75,7 +75,6 @@ class Answerer:
 
     async def switch(self, fields: Fields) -> None:
         """Write the head behind which another protocol is spoken, by `pass_on`. Raised: `errors.ClientGone`."""
-        self._status = SWITCHED
         self.started = self._connection.answering = True
         await self._write(heads.serialised(SWITCHED, Fields([*fields, *SWITCHING])))
 

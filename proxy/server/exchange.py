@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 _AROUND_THE_PATH = re.compile(r"\A[A-Za-z][A-Za-z0-9+.\-]*://[^/?#]*|[?#].*\Z", re.DOTALL)
 """What of a target is not logged: an authority may hold a password, a query anything."""
 
-_PATH_ALONE = re.compile(r"/[^?#]*")
-
 _CONTINUE = 100
 _HTTP_1_1 = (1, 1)
 
@@ -55,9 +53,7 @@ class Exchange:
         self.journal.note(
             id=self.id,
             method=self.method,
-            path=self.raw_target
-            if _PATH_ALONE.fullmatch(self.raw_target)
-            else _AROUND_THE_PATH.sub("", self.raw_target),
+            path=_AROUND_THE_PATH.sub("", self.raw_target),
             if_match=self.fields.get("if-match"),
         )
 

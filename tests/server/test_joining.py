@@ -162,6 +162,7 @@ async def test_silence_behind_an_end_is_an_end(side: str) -> None:
     assert pair.down.cut_off is (side == "client")
 
 
+@pytest.mark.asyncio(loop_factories=["asyncio"])  # whose clock can be set
 async def test_what_passes_is_no_silence(monkeypatch: pytest.MonkeyPatch) -> None:
     """An interval in which something passed is followed by another one, and so on until one in which nothing does."""
     loop = asyncio.get_running_loop()
