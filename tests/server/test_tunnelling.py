@@ -449,6 +449,7 @@ async def test_who_says_nothing_after_the_others_end_is_not_waited_for(ended: st
         await here.line()
 
 
+@pytest.mark.asyncio(loop_factories=["asyncio"])  # whose clock can be set
 async def test_an_idle_tunnel_stands(monkeypatch: pytest.MonkeyPatch) -> None:
     """No time-out ends it, neither of requests nor of connections: only a half-open one is watched."""
     loop = asyncio.get_running_loop()
