@@ -99,6 +99,12 @@ class RequestJournal:
         """Enter a step; leaving it ends its time."""
         return _Stepping(self, step)
 
+    def resume(self, step: Step, arrived: float, started: float) -> None:
+        """Take it that the request came then, and that its time so far was spent in a step."""
+        self._turn()
+        self._arrived, self._started = arrived, started
+        self._spent[step] = self._last - started
+
     def enter(self, step: Step) -> None:
         """Begin a step within the present one."""
         self._turn()
@@ -142,12 +148,12 @@ class RequestJournal:
             if step in _WAITING:
                 own -= seconds
         line = _NOTHING_KNOWN.copy()
-        line["time"] = _timestamp(self._arrived)
-        line["duration_ms"] = _milliseconds(duration)
-        line["select_ms"] = _milliseconds(self._spent.get(Step.SELECT))
-        line["perform_ms"] = _milliseconds(self.spent(Step.PERFORM, Step.RELAY))
-        line["wait_ms"] = _milliseconds(self._spent.get(Step.HOLD))
-        line["overhead_ms"] = _milliseconds(max(0.0, own))
+        line["time"] = timestamp(self._arrived)
+        line["duration_ms"] = milliseconds(duration)
+        line["select_ms"] = milliseconds(self._spent.get(Step.SELECT))
+        line["perform_ms"] = milliseconds(self.spent(Step.PERFORM, Step.RELAY))
+        line["wait_ms"] = milliseconds(self._spent.get(Step.HOLD))
+        line["overhead_ms"] = milliseconds(max(0.0, own))
         line.update(self._facts)
         return line
 
@@ -198,11 +204,12 @@ class Sparing:
         self._next, self._left_out = now + self._interval, 0
 
 
-def _milliseconds(seconds: float | None) -> float | None:
+def milliseconds(seconds: float | None) -> float | None:
+    """Return seconds in milliseconds, to the microsecond."""
     return None if seconds is None else int(seconds * 1_000_000 + 0.5) / 1000
 
 
-def _timestamp(seconds: float) -> str:
+def timestamp(seconds: float) -> str:
     """Return a time in RFC 3339, to the millisecond."""
     whole, fraction = divmod(seconds, 1)
     return f"{_to_the_second(int(whole))}.{int(fraction * 1000):03}Z"

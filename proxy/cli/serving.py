@@ -67,7 +67,9 @@ async def serving(
         ending.push_async_callback(upstream.aclose)
         gateway = Gateway(settings.routes, upstream, kept.lock, kept.state, minter, shop)
         told, room = (access_log.write, counts.request), room_for_clients()
-        server = Server(gateway, trusted=_trusted(settings), witnesses=told, tunnels=upstream, room=room)
+        server = Server(
+            gateway, trusted=_trusted(settings), witnesses=told, tunnels=upstream, scouts=upstream, room=room
+        )
         admin = Admin(ready, counts.exposition)
         ending.push_async_callback(admin.close)
         ending.push_async_callback(_drain, server, settings.drain, ready)

@@ -4,6 +4,7 @@
 here: what is done about the state; `proxy.gateway.reading` and `proxy.gateway.writing` say that.
 """
 
+from collections.abc import Awaitable
 from dataclasses import replace
 
 from proxy.core import cors, entity_tag, preconditions, presenting, selecting
@@ -20,7 +21,7 @@ from proxy.core.tag_rules import Aba
 from proxy.core.target import Target
 from proxy.core.verdict import Indeterminate, PreconditionFailed, Reason, Verdict
 from proxy.gateway.crafting import Craft
-from proxy.gateway.exchange import Selection
+from proxy.gateway.exchange import Selection, Underway
 from proxy.gateway.sharing import Sharing
 from proxy.gateway.skimming import Needs, Shown
 from proxy.ports import (
@@ -29,6 +30,7 @@ from proxy.ports import (
     Lease,
     Purpose,
     Remembered,
+    Reply,
     ResourceLock,
     StateStore,
     Step,
@@ -89,6 +91,7 @@ class Asking:
         under: Lease | None = None,
         step: Step = Step.SELECT,
         needs: Needs = Needs.CONTENT,
+        underway: Underway | None = None,
     ) -> Selection:
         """Ask the origin server for the current state and mint its validator.
 
@@ -99,9 +102,10 @@ class Asking:
         asked = asked_of_origin(request, match, match.state_target, revalidate=revalidate)
         sent = asked if under is None else selecting.fenced(asked, match.route.fence, under.fence)
         with journal.step(step):
-            began, begun = self._state.now(), self._sharing.now()  # before the number is read that its tag bears
+            # Before the number is read that its tag bears.
+            began, begun = self._state.now() if underway is None else underway.began, self._sharing.now()
             writes = await self._state.writes(match.lock_key) if match.reading.rules.aba is Aba.DETECT else None
-            shown = await self.ask(sent, match, journal, step, needs, writes)
+            shown = await self.ask(sent, match, journal, step, needs, writes, underway)
         selected, validator = shown.selected, shown.validator
         if isinstance(selected, Representation) and validator is None:
             received, routes = selected.response, self._routes
@@ -174,11 +178,10 @@ class Asking:
         step: Step,
         needs: Needs = Needs.CONTENT,
         writes: int | None = None,
+        underway: Underway | None = None,
     ) -> Shown:
-        """Send a selection and see what it shows."""
-        timeouts = match.route.timeouts
-        budget = Budget(timeouts.connect, timeouts.select)
-        reply = await self._upstream.send(sent, None, purpose=Purpose.SELECT, budget=budget)
+        """Send a selection, unless that was done, and see what it shows."""
+        reply = await (self._sent(sent, match) if underway is None else underway.landed())
         if step is not Step.SETTLE:  # the write was answered already, and that is what is told
             journal.note(upstream_status=reply.status)
         journal.heard(cors.said(reply.fields))
@@ -187,6 +190,11 @@ class Asking:
         except BaseException:
             await reply.aclose()
             raise
+
+    def _sent(self, selection: Request, match: Match) -> Awaitable[Reply]:
+        timeouts = match.route.timeouts
+        budget = Budget(timeouts.connect, timeouts.select)
+        return self._upstream.send(selection, None, purpose=Purpose.SELECT, budget=budget)
 
 
 def _listed(fields: Fields, name: str) -> tuple[EntityTag, ...]:

@@ -3,6 +3,7 @@
 Values only. `Selection` and `Write` are the gateway's own; they are here because they are values too.
 """
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -79,6 +80,14 @@ class Selection:
         """Let go of what was not read."""
         if self.rest is not None:
             await self.rest.aclose()
+
+
+@dataclass(frozen=True, slots=True)
+class Underway:
+    """A selection that was sent already. `began` is from before that, `landed` waits for its answer."""
+
+    began: Moment
+    landed: Callable[[], Awaitable[Reply]]
 
 
 @dataclass(frozen=True, slots=True)

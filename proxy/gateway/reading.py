@@ -20,7 +20,7 @@ from proxy.core.verdict import NotModified, Perform, PreconditionFailed, Reason,
 from proxy.errors import Failure, MalformedPrecondition, NotSent, StoreFailure, Unanswered, Unverifiable
 from proxy.gateway.asking import remembered
 from proxy.gateway.creating import Creating, Creation
-from proxy.gateway.exchange import Answer, Kind, Plan, Selection, matched, unknown
+from proxy.gateway.exchange import Answer, Kind, Plan, Selection, Underway, matched, unknown
 from proxy.ports import Budget, Content, InterimListener, Journal, Purpose, Reply, Step
 
 KNOWN = 1800.0
@@ -33,6 +33,11 @@ class Reading(Creating):
     def adopt(self, routes: Routes) -> None:
         """Take other rules for the requests that come; those on their way keep theirs."""
         self._routes = routes
+
+    @property
+    def rules(self) -> Routes:
+        """The rules for the requests that come."""
+        return self._routes
 
     def identify(self, request: Request) -> Plan:
         """Say what is to be done with a request, and by which route."""
@@ -87,11 +92,16 @@ class Reading(Creating):
         answer = await self.relay(request, content, planned, journal, interim)
         return replace(answer, would=would)
 
-    async def observe(self, request: Request, planned: Plan, journal: Journal) -> Answer:
-        """Answer a GET or HEAD on a guarded resource from its current representation."""
+    async def observe(
+        self, request: Request, planned: Plan, journal: Journal, underway: Underway | None = None
+    ) -> Answer:
+        """Answer a GET or HEAD on a guarded resource from its current representation.
+
+        Where its selection is `underway`, that is a `glancing.Glance` which did not show enough.
+        """
         match = matched(planned)
         if match.route.guard is not Guard.REPORT:
-            return await self._observed(request, planned, self.conditions(request, match), journal)
+            return await self._observed(request, planned, self.conditions(request, match), journal, underway)
         conditions, fault = Preconditions(), None
         try:
             conditions = self.conditions(request, match)
@@ -103,13 +113,20 @@ class Reading(Creating):
             answer = await self.relay(request, None, planned, journal)
         return answer if fault is None else replace(answer, would=fault)
 
-    async def _observed(self, request: Request, planned: Plan, conditions: Preconditions, journal: Journal) -> Answer:
+    async def _observed(
+        self,
+        request: Request,
+        planned: Plan,
+        conditions: Preconditions,
+        journal: Journal,
+        underway: Underway | None = None,
+    ) -> Answer:
         match = matched(planned)
         trusted = await self.presume(request, match, conditions, journal)
         if trusted is not None:
             return trusted
         try:
-            selection = await self.select_to_show(request, match, journal)
+            selection = await self.select_to_show(request, match, journal, underway)
         except StoreFailure:  # what counts the writes does not answer, but the origin server does
             return await self.relay(request, None, planned, journal)
         selected = selection.selected

@@ -11,7 +11,7 @@ from proxy.core.message import Request
 from proxy.core.representation import Representation
 from proxy.gateway.asking import asked_of_origin, speaks_for
 from proxy.gateway.comparing import Comparing
-from proxy.gateway.exchange import Selection
+from proxy.gateway.exchange import Selection, Underway
 from proxy.gateway.skimming import Needs
 from proxy.ports import Journal, Step
 
@@ -19,12 +19,14 @@ from proxy.ports import Journal, Step
 class Viewing(Comparing):
     """Select for who reads. Raised by every coroutine: `errors.Failure`."""
 
-    async def select_to_show(self, request: Request, match: Match, journal: Journal) -> Selection:
+    async def select_to_show(
+        self, request: Request, match: Match, journal: Journal, underway: Underway | None = None
+    ) -> Selection:
         """Select what a GET or HEAD is answered from; the content where it is part of the answer."""
         if match.is_view:
             return await self.view(request, match, journal)
         needs = Needs.TAG if request.method == "HEAD" else Needs.CONTENT
-        return await self.select(request, match, journal, needs=needs)
+        return await self.select(request, match, journal, needs=needs, underway=underway)
 
     async def view(self, request: Request, match: Match, journal: Journal) -> Selection:
         """Select a resource, and then the view of it that the target shows.

@@ -30,6 +30,7 @@ from proxy.errors import Failure, NotSent, Outcome, StoreFailure, Unanswered
 from proxy.gateway import rewriting
 from proxy.gateway.creating import Creation
 from proxy.gateway.exchange import Answer, Plan, Selection, Write, matched, unknown
+from proxy.gateway.glancing import Glancing
 from proxy.gateway.reconsidering import Overtaken, Reconsidering
 from proxy.gateway.skimming import Needs
 from proxy.gateway.switching import Switching
@@ -39,7 +40,7 @@ INCONCLUSIVE = frozenset({502, 504})
 """What a gateway between us and the origin server says of a write that it lost sight of (RFC 9110 15.6.3, 15.6.5)."""
 
 
-class Gateway(Reconsidering, Switching):
+class Gateway(Reconsidering, Switching, Glancing):
     """Decides about every request. Raised by every coroutine: `errors.Failure`."""
 
     async def guard(self, request: Request, content: ReceivedContent, plan: Plan, journal: Journal) -> Answer:

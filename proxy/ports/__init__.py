@@ -6,6 +6,7 @@ Nothing here has behaviour. Times are seconds, sizes are bytes.
 
 from proxy.ports.journal import Journal, Step
 from proxy.ports.lock import Lease, LeaseTerms, ResourceLock
+from proxy.ports.scout import Scout, Scouts
 from proxy.ports.state import Remembered, StateStore
 from proxy.ports.tunnel import Tunnel, Tunnels
 from proxy.ports.upstream import (
@@ -36,6 +37,8 @@ __all__ = [
     "Remembered",
     "Reply",
     "ResourceLock",
+    "Scout",
+    "Scouts",
     "StateStore",
     "Step",
     "Taker",

@@ -47,6 +47,10 @@ class StateStore(Protocol):
         """Keep a selection when convenient, and not at all if the same was kept in the last `again` seconds."""
         ...
 
+    def knows(self, key: str, selector: bytes, current: Validator, began: Moment, *, again: float) -> bool:
+        """Tell whether there is nothing to mention of a selection that began then and showed a state."""
+        ...
+
     async def forget(self, key: str, *, ahead: float = 0.0) -> None:
         """Drop every selection of `key` that began before now, or will begin in the `ahead` seconds that follow."""
         ...

@@ -20,7 +20,7 @@ from proxy import problems
 from proxy.errors import BadFraming, ClientGone, Failure, MalformedRequest
 from proxy.problems import Situation
 from proxy.server.sent import Sent, parting
-from proxy.server.switching import Switchable
+from proxy.server.shortcutting import Shortcutting
 
 if TYPE_CHECKING:
     from aiohttp.streams import StreamReader
@@ -31,7 +31,7 @@ _RESET: Final = struct.pack("ii", 1, 0)
 """SO_LINGER on, for no time: closing then sends RST, which nobody can take for a clean end."""
 
 
-class Connection(Switchable):
+class Connection(Shortcutting):
     """One client connection.
 
     `gone` is done once it is lost. `congested`: what was written waits here for the client to read. `answering`: the
@@ -83,11 +83,6 @@ class Connection(Switchable):
         """How the client reached us."""
         return "http" if self.ssl_context is None else "https"
 
-    @property
-    def _idle(self) -> bool:
-        """Tell whether the next request is waited for, and no part of one is being answered."""
-        return self._waiter is not None and not self._waiter.done() and not self._messages
-
     def can_go_on(self, request: web.BaseRequest) -> bool:
         """Tell whether another request may follow this one: its content is over, and nobody wants to stop."""
         if request.method == hdrs.METH_CONNECT or hdrs.UPGRADE in request.headers:
@@ -118,7 +113,7 @@ class Connection(Switchable):
 
     def retire(self) -> None:
         """Close if idle (`draining.Retirable`)."""
-        if self._idle:
+        if self.idle:
             self.force_close()
 
     def abort(self) -> None:
@@ -144,6 +139,7 @@ class Connection(Switchable):
         """End: wake whoever waits for this client."""
         for timer in self._timers.values():
             timer.cancel()
+        self._leave_shortcut()
         self._fail_content(ClientGone("The client closed its connection before its request was complete."))
         super().connection_lost(exc)
         self._wire = None
@@ -162,8 +158,12 @@ class Connection(Switchable):
         super().resume_writing()
 
     def data_received(self, data: bytes) -> None:
-        """Parse, and notice when that fails."""
+        """Parse, and notice when that fails; what can be answered the short way is not even parsed."""
         if self._deaf:
+            return
+        if self.brief is not None:
+            self.lengthen()  # something follows that read: it is no longer alone
+        elif not self._timers and self.idle and self._take_shortcut(data):
             return
         super().data_received(data)
         if self._messages:
@@ -173,10 +173,11 @@ class Connection(Switchable):
     def eof_received(self) -> bool | None:  # type: ignore[override]  # aiohttp's never keeps the connection open
         """Take a half-close: answer what was asked, never forward what was cut short."""
         self.ended = True
+        self.lengthen()
         if self.switched:
             return self.end_inlet()
         self._fail_content(BadFraming("The content ended before its announced length."))
-        if self._leaving or self._idle or self.ssl_context is not None:  # TLS cannot stay half-open in asyncio
+        if self._leaving or self.idle or self.ssl_context is not None:  # TLS cannot stay half-open in asyncio
             return None
         self._watch_silence(self._progress())
         return True
@@ -219,7 +220,7 @@ class Connection(Switchable):
 
     def _watch_head(self) -> None:
         """Bound the time from the first byte of a request head to its last."""
-        if not self._idle:
+        if not self.idle:
             self._stop_timer("head")
         elif "head" not in self._timers:
             self._timers["head"] = self._loop.call_later(self.patience.head, self.retire)

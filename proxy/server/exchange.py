@@ -10,6 +10,7 @@ from proxy.core import correlation
 from proxy.core.cors import Cors, Sharing
 from proxy.core.fields import Fields
 from proxy.core.route import Guard
+from proxy.ports import Step
 from proxy.problems import OURS, Wording
 from proxy.server.answering import Answerer
 from proxy.server.incoming import Incoming
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from proxy.core.route import Route
     from proxy.server.connection import Connection
 
-_AROUND_THE_PATH = re.compile(r"\A[A-Za-z][A-Za-z0-9+.\-]*://[^/?#]*|[?#].*\Z", re.DOTALL)
+AROUND_THE_PATH = re.compile(r"\A[A-Za-z][A-Za-z0-9+.\-]*://[^/?#]*|[?#].*\Z", re.DOTALL)
 """What of a target is not logged: an authority may hold a password, a query anything."""
 
 _CONTINUE = 100
@@ -31,19 +32,21 @@ class Exchange:
     """A received request. Text is one character a byte, as in `proxy.core`.
 
     `route` is the one that speaks, None until it is known and where none does. `id` names the request in the log.
+    `brief` is how it began, where it began on the short way.
     `tunnelled`: bytes that the client sent through a tunnel behind it.
     """
 
     def __init__(self, request: web.BaseRequest, incoming: Incoming) -> None:
         self.connection = cast("Connection", request.protocol)
         self.connection.answering = False
+        self.brief = self.connection.take_lengthened()
         self.journal = RequestJournal()
+        if self.brief is not None:
+            self.journal.resume(Step.SELECT, self.brief.passage.arrived, self.brief.passage.started)
         self.answerer = Answerer(request, self.connection, parting=incoming.heavy)
         self.method = request.method
         self.version = incoming.version
-        # aiohttp decodes the request line as UTF-8 with surrogates for what is none; this takes that back.
-        raw = request.raw_path
-        self.raw_target = raw if raw.isascii() else raw.encode("utf-8", "surrogateescape").decode("latin-1")
+        self.raw_target = as_received(request.raw_path)
         self.incoming = incoming
         self.fields = incoming.fields
         self.id = correlation.sent(self.fields) or f"{getrandbits(64):016x}"
@@ -53,7 +56,7 @@ class Exchange:
         self.journal.note(
             id=self.id,
             method=self.method,
-            path=_AROUND_THE_PATH.sub("", self.raw_target),
+            path=AROUND_THE_PATH.sub("", self.raw_target),
             if_match=self.fields.get("if-match"),
         )
 
@@ -93,3 +96,8 @@ class Exchange:
         """Note the sizes of both contents, in bytes, and that all is over."""
         self.journal.note(bytes_in=self._stream.total_bytes + self.tunnelled, bytes_out=self.answerer.content_sent)
         self.journal.end()
+
+
+def as_received(target: str) -> str:
+    """Return a target one character a byte: aiohttp decodes it as UTF-8, with surrogates for what is none."""
+    return target if target.isascii() else target.encode("utf-8", "surrogateescape").decode("latin-1")

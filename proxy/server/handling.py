@@ -22,15 +22,18 @@ from proxy.core.verdict import PreconditionFailed, PreconditionRequired
 from proxy.errors import BadFraming, ClientGone, Failure, MalformedRequest, Outcome
 from proxy.gateway import Answer, Gateway, Kind, Plan
 from proxy.gateway.exchange import matched
-from proxy.ports import Content, Step
+from proxy.ports import Content, Scouts, Step
 from proxy.problems import Situation
+from proxy.server.brief import Shortcut
 from proxy.server.draining import Census
 from proxy.server.exchange import Exchange
 from proxy.server.incoming import Identity, Incoming, remembering
 from proxy.server.ledger import Ledger, Witness
 from proxy.server.presence import WhileHere, finished
+from proxy.server.questions import Questions
 from proxy.server.receiving import Received, Resumed, begin, receive
 from proxy.server.sent import Sent
+from proxy.server.spelling import Spelling
 from proxy.server.tunnelling import Tunnelling
 
 if TYPE_CHECKING:
@@ -57,6 +60,12 @@ class Handling:
         self._ledger = Ledger(witnesses)
         self._incomings = remembering(identity)
 
+    def shortcut(self, scouts: Scouts) -> Shortcut:
+        """Return the short way for reads, beside which everything else comes here."""
+        questions = Questions(self._gateway, scouts, self._incomings)
+        spelling = Spelling(self._gateway, self._identity.pseudonym)
+        return Shortcut(self._gateway, scouts, questions, spelling, self._census, self._ledger)
+
     async def __call__(self, request: web.BaseRequest) -> Sent:
         """Answer a request; never raises but when cancelled."""
         exchange = Exchange(request, self._read(request))
@@ -65,6 +74,8 @@ class Handling:
             await self._answer(exchange)
         finally:
             exchange.concluded()
+            if exchange.brief is not None:
+                exchange.brief.abandon()
             self._ledger.enter(exchange.journal, exchange.connection.loop)
             self._census.end_exchange()
         return exchange.answerer.sent()
@@ -116,7 +127,8 @@ class Handling:
         if content_of_get and matched(plan).route.guard is not Guard.REPORT:
             raise MalformedRequest(f"{request.method} must have no content here.")
         if plan.kind is Kind.OBSERVE and not content_of_get:
-            answer = await self._gateway.observe(request, plan, exchange.journal)
+            underway = None if exchange.brief is None else exchange.brief.underway(plan)
+            answer = await self._gateway.observe(request, plan, exchange.journal, underway)
         elif exchange.framed and uninjecting.concerns(request, plan.match):
             await self._pass_whole(exchange, request, plan)
             return

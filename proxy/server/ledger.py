@@ -6,11 +6,18 @@ which costs a fraction of telling of each by itself. What must not: what is told
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-
-from proxy.telemetry import RequestJournal
+from typing import Protocol
 
 Witness = Callable[[Mapping[str, object]], None]
 """Is told of each request that is over, by the members of its line; see `telemetry.RequestJournal.line`."""
+
+
+class Over(Protocol):
+    """A request that is over."""
+
+    def line(self) -> Mapping[str, object]:
+        """Return the members of its line."""
+        ...
 
 
 class Ledger:
@@ -18,18 +25,18 @@ class Ledger:
 
     def __init__(self, witnesses: Sequence[Witness]) -> None:
         self._witnesses = witnesses
-        self._over: list[RequestJournal] = []
+        self._over: list[Over] = []
 
-    def enter(self, journal: RequestJournal, loop: asyncio.AbstractEventLoop) -> None:
+    def enter(self, request: Over, loop: asyncio.AbstractEventLoop) -> None:
         """Have the witnesses told in the next turn of the loop."""
         if not self._over:
             loop.call_soon(self.settle)
-        self._over.append(journal)
+        self._over.append(request)
 
     def settle(self) -> None:
         """Tell the witnesses."""
         over, self._over = self._over, []
-        for journal in over:
-            line = journal.line()
+        for each in over:
+            line = each.line()
             for witness in self._witnesses:
                 witness(line)

@@ -22,16 +22,14 @@ from aiohttp.streams import StreamReader
 from yarl import URL
 
 from proxy.core.address import Address, TcpAddress, UnixAddress
-from proxy.core.admission import MAX_FIELD_LINES
 from proxy.errors import ConfigurationError
+from proxy.server.brief import Shortcut
 from proxy.server.connection import Connection
 from proxy.server.draining import Census
+from proxy.server.parsing import LIMITS
 from proxy.server.patience import Patience
 from proxy.server.sent import Sent
 from proxy.telemetry import Sparing
-
-MAX_LINE: Final = 8190
-"""Bytes of a request line, and of a field line, that are read."""
 
 BACKLOG: Final = 1024
 """Connections that the kernel holds until they are accepted."""
@@ -58,21 +56,27 @@ Handler = Callable[[web.BaseRequest], Awaitable[Sent]]
 class Listener(web.Server):
     """Makes a `Connection` of each connection accepted."""
 
-    def __init__(self, handler: Handler, census: Census, patience: Patience, noise: Sparing) -> None:
+    def __init__(
+        self,
+        handler: Handler,
+        census: Census,
+        patience: Patience,
+        noise: Sparing,
+        shortcut: Shortcut | None = None,
+    ) -> None:
         super().__init__(
             cast("Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]", handler),
             handler_cancellation=False,
             keepalive_timeout=patience.keepalive,
             access_log=None,
-            max_line_size=MAX_LINE,
-            max_field_size=MAX_LINE,
-            max_headers=MAX_FIELD_LINES,
+            **LIMITS,
             lingering_time=0,  # Connection.linger knows when that is needed
             auto_decompress=False,
         )
         self.census = census
         self.patience = patience
         self.noise = noise
+        self.shortcut = shortcut
         self._crowd = Sparing(_log)
 
     def __call__(self) -> "Connection | TurnedAway":  # type: ignore[override]  # aiohttp has room for everyone

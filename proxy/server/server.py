@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from proxy.core.address import Address
 from proxy.gateway import Gateway
-from proxy.ports import Tunnels
+from proxy.ports import Scouts, Tunnels
 from proxy.server.draining import Census
 from proxy.server.handling import Handling
 from proxy.server.incoming import Identity
@@ -32,7 +32,7 @@ class Server:
 
     `trusted` tells of a peer's IP address, None on a Unix socket, whether its forwarding fields are believed.
     `witnesses` are told of each request that is over. `room` is for how many connections at a time, None: for all.
-    Without `tunnels` no offer to speak another protocol is passed on.
+    Without `tunnels` no offer to speak another protocol is passed on, and without `scouts` no read goes the short way.
     """
 
     def __init__(  # noqa: PLR0913 - each is another of the rooms that are put together here
@@ -43,12 +43,14 @@ class Server:
         trusted: Callable[[str | None], bool] = lambda _peer: False,
         witnesses: Sequence[Witness] = (),
         tunnels: Tunnels | None = None,
+        scouts: Scouts | None = None,
         patience: Patience | None = None,
         room: int | None = None,
     ) -> None:
         self._census = Census(room)
         tunnelling = None if tunnels is None else Tunnelling(gateway, self._census, tunnels, pseudonym)
         self._handling = Handling(gateway, self._census, Identity(pseudonym, trusted), witnesses, tunnelling)
+        self._shortcut = None if scouts is None else self._handling.shortcut(scouts)
         self._patience = patience or Patience()
         self._listening: list[asyncio.Server] = []
         self._address: Address | None = None
@@ -68,7 +70,7 @@ class Server:
         its pure-Python parser: `errors.ConfigurationError`.
         """
         require_native_parser()
-        listener = Listener(self._handling, self._census, self._patience, Sparing(_log))
+        listener = Listener(self._handling, self._census, self._patience, Sparing(_log), self._shortcut)
         for each in own:
             self._listening.append(await listen_on(listener, each, context))
         if own:

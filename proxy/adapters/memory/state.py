@@ -4,6 +4,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 
+from proxy.core.minting import Validator
 from proxy.core.moment import Moment
 from proxy.ports import Remembered
 
@@ -46,10 +47,13 @@ class MemoryState:
 
     def mention(self, key: str, selector: bytes, remembered: Remembered, *, again: float) -> None:
         """Keep a selection, unless the same was kept within `again` seconds."""
-        kept = self._known(key, selector)
-        same = kept is not None and kept.current == remembered.current
-        if kept is None or not same or remembered.began.since(kept.began) >= again:
+        if not self.knows(key, selector, remembered.current, remembered.began, again=again):
             self._keep(key, selector, remembered)
+
+    def knows(self, key: str, selector: bytes, current: Validator | None, began: Moment, *, again: float) -> bool:
+        """Tell whether the same was kept within `again` seconds."""
+        kept = self._known(key, selector)
+        return kept is not None and kept.current == current and began.since(kept.began) < again
 
     async def forget(self, key: str, *, ahead: float = 0.0) -> None:
         """Drop what is kept, and what is still on its way from before then."""

@@ -85,10 +85,7 @@ class RedisState:
 
     def mention(self, key: str, selector: bytes, remembered: Remembered, *, again: float) -> None:
         """Keep a selection when the store has time, unless this process mentioned the same not long ago."""
-        if not self._store.usable or self._pending.full() or remembered.began.earliest <= self._store.clock.doubtful:
-            return
-        known = self._mentioned.get((key, selector))
-        if known is not None and known.current == remembered.current and remembered.began.since(known.began) < again:
+        if self.knows(key, selector, remembered.current, remembered.began, again=again):
             return
         self._mentioned[key, selector] = remembered
         self._mentioned.move_to_end((key, selector))
@@ -97,6 +94,13 @@ class RedisState:
         self._pending.put_nowait((key, selector.hex(), remembered))
         if self._task is None:
             self._task = asyncio.create_task(self._deliver())
+
+    def knows(self, key: str, selector: bytes, current: Validator | None, began: Moment, *, again: float) -> bool:
+        """Tell whether this process mentioned the same not long ago, or the store has no time to hear of it."""
+        if not self._store.usable or self._pending.full() or began.earliest <= self._store.clock.doubtful:
+            return True
+        known = self._mentioned.get((key, selector))
+        return known is not None and known.current == current and began.since(known.began) < again
 
     async def forget(self, key: str, *, ahead: float = 0.0) -> None:
         """Drop what is kept of a resource. Where the store does not answer that is owed to it, until it does."""

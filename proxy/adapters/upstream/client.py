@@ -6,6 +6,7 @@ connection of its own: on one that was used before, silence could mean that the 
 
 import asyncio
 import ssl
+from collections.abc import Callable
 
 from proxy.adapters.upstream import tunnel
 from proxy.adapters.upstream.connection import Connection
@@ -15,7 +16,9 @@ from proxy.adapters.upstream.places import Places
 from proxy.adapters.upstream.pool import Pool
 from proxy.adapters.upstream.reply import HttpReply
 from proxy.adapters.upstream.response import HungUp
+from proxy.adapters.upstream.scout import METHOD, HttpScout
 from proxy.adapters.upstream.sending import Outgoing, gather, prepare, without_content
+from proxy.adapters.upstream.watch import Watch
 from proxy.core.address import Origin
 from proxy.core.message import Request
 from proxy.errors import NotSent, Unanswered
@@ -30,7 +33,7 @@ CONNECTIONS = 1024
 
 
 class HttpUpstream:
-    """Fulfils `ports.Upstream` and `ports.Tunnels`.
+    """Fulfils `ports.Upstream`, `ports.Tunnels` and `ports.Scouts`.
 
     At most `connections` are open, and as many again that are tunnels; who comes when all are in use waits for its turn
     within the time to connect. At most `pool_size` idle ones are kept, each for `idle` seconds.
@@ -50,6 +53,7 @@ class HttpUpstream:
         self._tls = (ssl_context or ssl.create_default_context()) if origin.tls else None
         self._pool = Pool(pool_size, idle)
         self._places = Places(connections)
+        self._watch = Watch()
         self._for_tunnels = Places(connections)
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -97,6 +101,24 @@ class HttpUpstream:
             return await self._send_on(connection, outgoing, deadline, interim)
         except HungUp:
             return await self._send_again(outgoing, budget.connect, deadline, interim)
+
+    def ready(self, request: Request) -> bytes:
+        """Spell a request without content; see `ports.Scouts.ready`."""
+        return without_content(request, self._origin.authority).opening
+
+    def set_out(self, ready: bytes, budget: Budget, told: Callable[[], None]) -> HttpScout | None:
+        """Send a selection on an idle connection, if there is one; see `ports.Scouts.set_out`."""
+        if self._pool.closed or not self._places.take():
+            return None
+        connection = self._pool.take()
+        if connection is None:
+            self._places.give()
+            return None
+        connection.occupy(self._places.give)
+        return HttpScout(connection, ready, budget, told, self._pool, self._watch, self._set_out_again)
+
+    async def _set_out_again(self, ready: bytes, connect: float, deadline: float) -> Reply:
+        return await self._send_again(Outgoing(METHOD, ready, None, bare=True), connect, deadline, None)
 
     async def switch(
         self, request: Request, *, budget: Budget, interim: InterimListener | None = None

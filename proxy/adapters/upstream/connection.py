@@ -11,7 +11,7 @@ import socket
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
-from typing import cast
+from typing import Protocol, cast
 
 from proxy.adapters.upstream.response import IncomingResponse
 from proxy.errors import Unanswered
@@ -20,13 +20,30 @@ MAX_BUFFERED = 256 * 1024
 """Bytes of response content that may wait here before reading pauses."""
 _RESUME_AT = MAX_BUFFERED // 2
 _SALVAGE_AT_ONCE = 64 * 1024
+_SELECTING = "GET"
+
+
+class Ahead(Protocol):
+    """A request on its way that nobody awaits yet; see `scout`."""
+
+    def answered_by(self, data: bytes) -> bool:
+        """Tell whether these bytes, the first that came, are all of its answer, which has then been told."""
+        ...
+
+    def tell(self) -> None:
+        """Tell that its answer begins, or that there is none."""
+        ...
 
 
 class Connection(asyncio.Protocol):
-    """A transport and the response that arrives on it."""
+    """A transport and the response that arrives on it.
+
+    `ahead` is told when the first bytes come, or none will: nobody awaits them yet.
+    """
 
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
+        self.ahead: Ahead | None = None
         self._response: IncomingResponse | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._writable = asyncio.Event()
@@ -44,20 +61,24 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Pass on what arrived. Bytes that answer no request make the connection worthless."""
-        if self._response is None:
+        if self.ahead is not None and self.ahead.answered_by(data):
+            return
+        response = self._awaited()
+        if response is None:
             self.abort()
             return
-        self._response.feed(data)
-        if self._response.buffered > MAX_BUFFERED and not self._transport.is_closing():
+        response.feed(data)
+        if response.buffered > MAX_BUFFERED and not self._transport.is_closing():
             self._paused = True
             self._transport.pause_reading()
         self.wake()
 
     def eof_received(self) -> bool:
         """Note the end that the origin server made; go on sending only where another protocol is spoken."""
-        if self._response is not None:
-            self._response.end(clean=self._said_goodbye())
-            if self._response.switched and self._transport.can_write_eof():
+        response = self._awaited()
+        if response is not None:
+            response.end(clean=self._said_goodbye())
+            if response.switched and self._transport.can_write_eof():
                 self.wake()
                 return True
         self.abort()  # without a peer to read it, what is left to send would keep the socket open
@@ -66,10 +87,11 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Note the end, whichever it was, and let everyone who waits go on."""
-        if self._response is not None:
+        response = self._awaited()
+        if response is not None:
             if exc is not None:
-                self._salvage(self._response)
-            self._response.end(clean=False)
+                self._salvage(response)
+            response.end(clean=False)
         self._writable.set()
         self._lost.set()
         self._vacate()
@@ -104,6 +126,11 @@ class Connection(asyncio.Protocol):
     def flushed(self) -> bool:
         """Tell whether the operating system has taken all that was written."""
         return self._transport.get_write_buffer_size() == 0
+
+    @property
+    def response(self) -> IncomingResponse | None:
+        """The response that arrives; None while what arrives answers nothing."""
+        return self._response
 
     def expect(self, method: str, *, upgrade: bool = False) -> IncomingResponse:
         """Begin an exchange: what arrives from now on answers a request of that method, perhaps with 101."""
@@ -143,14 +170,18 @@ class Connection(asyncio.Protocol):
 
     def give_up(self, why: str) -> None:
         """Let the one who waits for the response learn that it is waited for no longer."""
-        if self._response is not None:
-            self._response.fail(Unanswered(why, timed_out=True))
+        response = self._awaited()
+        if response is not None:
+            response.fail(Unanswered(why, timed_out=True))
             self.wake()
 
     def wake(self) -> None:
-        """Let the one who awaits `changed` look again."""
+        """Let the one who awaits `changed`, or would, look again."""
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
+        ahead, self.ahead = self.ahead, None
+        if ahead is not None:
+            ahead.tell()
 
     def relieve(self) -> None:
         """Read on, where reading was paused, now that content was taken."""
@@ -182,6 +213,12 @@ class Connection(asyncio.Protocol):
     async def wait_closed(self) -> None:
         """Wait until a connection that is being closed is closed."""
         await self._lost.wait()
+
+    def _awaited(self) -> IncomingResponse | None:
+        """Return the response that arrives, which begins with the first word on what is `ahead`."""
+        if self._response is None and self.ahead is not None:
+            return self.expect(_SELECTING)
+        return self._response
 
     def _resume(self) -> None:
         if self._paused and not self._transport.is_closing():

@@ -19,7 +19,7 @@ from proxy.ports import InterimListener
 
 Progress = Callable[[], None]
 
-_SILENT = "The origin server did not answer in time."
+SILENT = "The origin server did not answer in time."
 
 _REFUSING = 400
 """From this status on an early answer means that nobody wants the rest of the content."""
@@ -61,7 +61,7 @@ async def exchange(
         connection.abort()
         if not limit.expired():  # the content's own
             raise
-        raise Unanswered(_SILENT, timed_out=True) from error
+        raise Unanswered(SILENT, timed_out=True) from error
     except BaseException:
         connection.abort()
         raise
@@ -71,9 +71,26 @@ async def _ask(
     connection: Connection, outgoing: Outgoing, deadline: float, interim: InterimListener | None
 ) -> Answered:
     """Send a request in one go and wait for the final head."""
-    timer = connection.loop.call_at(deadline, connection.give_up, _SILENT)
     try:
         response = _begin(connection, outgoing, deadline)
+    except BaseException:
+        connection.abort()
+        raise
+    return await awaited(connection, response, deadline, interim)
+
+
+async def awaited(
+    connection: Connection,
+    response: IncomingResponse,
+    deadline: float,
+    interim: InterimListener | None = None,
+) -> Answered:
+    """Wait for the final head of an answer to a request that was sent.
+
+    Raised, once the connection is closed: what `exchange` raises.
+    """
+    timer = connection.loop.call_at(deadline, connection.give_up, SILENT)
+    try:
         head = await _final_head(connection, response, None, interim)
     except BaseException:
         connection.abort()

@@ -75,11 +75,14 @@ def read_at_once(data: bytes) -> tuple[Head, bytes] | None:
 
     Raised when it is not a head of HTTP/1.0 or 1.1 or exceeds a limit: `errors.Unanswered`.
     """
+    end = head_length(data)
+    return None if end is None else (_known(data[:end]), data[end:])
+
+
+def head_length(data: bytes) -> int | None:
+    """Return the length of the head that data begins with, in bytes; None where more of it may be to come."""
     end = data.find(_END, 0, _LONGEST_KEPT)
-    if end < 0:
-        return None
-    end += len(_END)
-    return _known(data[:end]), data[end:]
+    return None if end < 0 else end + len(_END)
 
 
 @lru_cache(maxsize=KEPT)

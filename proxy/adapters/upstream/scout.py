@@ -1,0 +1,138 @@
+"""A selection that nobody awaits: the port's `Scout`.
+
+What lives here: an answer that comes whole in one read, as most do, and the way back to `exchange` for every other.
+What must not: which connection it takes; that is `client`.
+"""
+
+from collections.abc import Awaitable, Callable
+from functools import lru_cache
+from typing import Final
+
+from proxy.adapters.upstream.connection import Connection
+from proxy.adapters.upstream.content import decoder
+from proxy.adapters.upstream.exchange import SILENT, Answered, awaited
+from proxy.adapters.upstream.head import KEPT, head_length, read_at_once
+from proxy.adapters.upstream.pool import Pool
+from proxy.adapters.upstream.reply import HttpReply
+from proxy.adapters.upstream.response import HungUp
+from proxy.adapters.upstream.watch import Watch
+from proxy.core.fields import Fields
+from proxy.core.message import Response
+from proxy.errors import Unanswered
+from proxy.ports import Budget, Reply
+
+METHOD: Final = "GET"
+"""That of every selection."""
+
+Again = Callable[[bytes, float, float], Awaitable[Reply]]
+
+
+class HttpScout:
+    """Fulfils `ports.Scout` on an idle connection, which is `connection`'s until it is done.
+
+    `again` sends the request a second time, given the seconds to connect and until when, in the loop's time.
+    """
+
+    __slots__ = (
+        "_again",
+        "_connect",
+        "_connection",
+        "_data",
+        "_over",
+        "_pool",
+        "_ready",
+        "_told",
+        "_watch",
+        "deadline",
+        "seen",
+    )
+
+    def __init__(  # noqa: PLR0913, PLR0917 - the two ends of an exchange, and the two ways in which it goes on
+        self,
+        connection: Connection,
+        ready: bytes,
+        budget: Budget,
+        told: Callable[[], None],
+        pool: Pool,
+        watch: Watch,
+        again: Again,
+    ) -> None:
+        self.seen: Response | None = None
+        self._connection = connection
+        self._ready = ready
+        self._connect = budget.connect
+        self.deadline = connection.loop.time() + budget.answer
+        self._told = told
+        self._pool = pool
+        self._again = again
+        self._data = b""
+        self._over = False
+        self._watch = watch
+        watch.begin(self, connection.loop)
+        connection.ahead = self
+        connection.write(ready)
+
+    def answered_by(self, data: bytes) -> bool:
+        """Tell whether these bytes are the whole answer; else it is told once they are fed to a response."""
+        length = head_length(data)
+        promised = None if length is None else _promised(data[:length])
+        if promised is None or len(data) != promised[0] or not self._connection.flushed:
+            return False
+        self.seen = Response(promised[1], promised[2], data[length:])
+        self._data = data
+        self._connection.ahead = None
+        self._told()
+        return True
+
+    def tell(self) -> None:
+        """Tell that it takes somebody who awaits it."""
+        self._told()
+
+    def done(self) -> None:
+        """Give the connection back."""
+        self._over = True
+        self._watch.end(self)
+        self._pool.put(self._connection)
+
+    def late(self) -> None:
+        """Take it that the time for an answer is over."""
+        self._connection.give_up(SILENT)
+
+    async def landed(self) -> Reply:
+        """Wait for the answer as `client` does. Raised: what `exchange.awaited` raises."""
+        self._over = True
+        self._watch.end(self)
+        connection = self._connection
+        response = connection.response or connection.expect(METHOD)
+        if self.seen is not None:
+            response.feed(self._data)
+        try:
+            answered: Answered = await awaited(connection, response, self.deadline)
+        except HungUp:
+            return await self._again(self._ready, self._connect, self.deadline)
+        pool = self._pool if answered.whole else None
+        return HttpReply(answered, connection, pool=pool, deadline=self.deadline)
+
+    def abandon(self) -> None:
+        """Close the connection, unless somebody else has it by now."""
+        if not self._over:
+            self._over = True
+            self._watch.end(self)
+            self._connection.ahead = None
+            self._connection.abort()
+
+
+@lru_cache(maxsize=KEPT)
+def _promised(raw: bytes) -> tuple[int, int, Fields] | None:
+    """Return how long the response is that begins with this head, its status and its fields.
+
+    None where its content does not end by a number of bytes, or the connection with it.
+    """
+    try:
+        read = read_at_once(raw)
+        if read is None or read[0].interim or not read[0].persistent:
+            return None
+        length = decoder(METHOD, read[0]).length
+    except Unanswered:
+        return None
+    return None if length is None else (len(raw) + length, read[0].status, read[0].fields.end_to_end())

@@ -1,0 +1,116 @@
+"""Reads that are answered the short way: no task, no coroutine, and nobody who waits.
+
+What lives here: the few steps from a head to an answer that was there at once, and the way back: whatever gets between
+hands the request over to `handling` as if it came just now, with its selection under way. What must not: what is
+answered, which `proxy.gateway.glancing` says, and how a head is spelled (`heads`).
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from proxy.core.message import Response
+from proxy.gateway import Gateway, Plan
+from proxy.gateway.exchange import Underway
+from proxy.ports import Scout, Scouts
+from proxy.server.draining import Census
+from proxy.server.ledger import Ledger
+from proxy.server.passage import Passage
+from proxy.server.questions import Question, Questions
+from proxy.server.spelling import Spelling
+
+if TYPE_CHECKING:
+    from proxy.server.connection import Connection
+
+AT_ONCE: Final = 32 * 1024
+"""Bytes of content that are sent the short way: a client that reads nothing does not keep more than that waiting."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shortcut:
+    """What all such reads have in common."""
+
+    gateway: Gateway
+    scouts: Scouts
+    questions: Questions
+    spelling: Spelling
+    census: Census
+    ledger: Ledger
+
+    def take(self, connection: "Connection", head: bytes) -> "Brief | None":
+        """Send what a read asks, if that is possible at once; None where the request has to go the long way."""
+        question = None if self.census.draining else self.questions.of(head, connection.peer, connection.scheme)
+        if question is None:
+            return None
+        brief = Brief(self, connection, head, question)
+        return brief if brief.set_out() else None
+
+
+class Brief:
+    """A read on the short way. `head` is how it came; `passage` is what is told of it."""
+
+    __slots__ = ("_began", "_connection", "_question", "_scout", "_way", "head", "passage")
+
+    def __init__(self, way: Shortcut, connection: "Connection", head: bytes, question: Question) -> None:
+        self._way = way
+        self._connection = connection
+        self._question = question
+        self._scout: Scout | None = None
+        self._began = way.gateway.began()
+        self.head = head
+        self.passage = Passage(question)
+
+    def set_out(self) -> bool:
+        """Send the selection; tell whether it was possible."""
+        self._scout = self._way.scouts.set_out(self._question.ready, self._question.glance.budget, self._heard)
+        if self._scout is None:
+            return False
+        self._way.census.begin_exchange()
+        return True
+
+    def lengthened(self) -> None:
+        """Leave the short way; the selection goes on."""
+        self._way.census.end_exchange()
+
+    def underway(self, plan: Plan) -> Underway | None:
+        """Return the selection for who awaits it. Where the rules have changed since it is given up: None."""
+        if self._scout is not None and plan == self._question.plan:
+            return Underway(self._began, self._scout.landed)
+        self.abandon()
+        return None
+
+    def abandon(self) -> None:
+        """Give the selection up, if nobody awaits it."""
+        if self._scout is not None:
+            self._scout.abandon()
+
+    def left(self) -> None:
+        """Take it that the client has left."""
+        self.abandon()
+        self.passage.left()
+        self._end()
+
+    def _heard(self) -> None:
+        """Answer, or hand over."""
+        seen = None if self._scout is None else self._scout.seen
+        self.passage.heard()
+        if seen is None or not self._answer(seen):
+            self._connection.lengthen()
+
+    def _answer(self, seen: Response) -> bool:
+        """Answer by what was seen; tell whether that was possible."""
+        if self._way.census.draining or len(seen.content) > AT_ONCE:
+            return False
+        glimpsed = self._way.gateway.glimpsed(self._question.glance, self._began, seen)
+        if glimpsed is None:
+            return False
+        message = self._way.spelling.message(self._question, seen, *glimpsed)
+        if self._scout is not None:
+            self._scout.done()
+        self._connection.answer(message)
+        self.passage.answered(*glimpsed, len(seen.content))
+        self._end()
+        return True
+
+    def _end(self) -> None:
+        self._way.census.end_exchange()
+        self._way.ledger.enter(self.passage, self._connection.loop)

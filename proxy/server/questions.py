@@ -1,0 +1,114 @@
+"""Reads whose whole head came in one piece: what is known about each before the origin server is asked.
+
+What lives here: bytes of a head to a `Question`, and that it is worked out once for all requests with the same head.
+What must not: any decision of its own; a head is read, checked and matched as that of every other request.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from aiohttp.base_protocol import BaseProtocol
+from aiohttp.http import HttpRequestParser, HttpVersion11, RawRequestMessage
+
+from proxy.core import admission, correlation
+from proxy.core.fields import Fields
+from proxy.core.message import Request
+from proxy.errors import Failure
+from proxy.gateway import Gateway, Plan
+from proxy.gateway.glancing import Glance
+from proxy.ports import Scouts
+from proxy.server.exchange import AROUND_THE_PATH, as_received
+from proxy.server.incoming import Incomings
+from proxy.server.parsing import LIMITS
+
+KEPT: Final = 256
+"""Heads that are remembered."""
+
+LONGEST: Final = 4096
+"""Bytes of a head that may be remembered; a longer one takes the long way."""
+
+_PIECE: Final = 2**16  # bytes; there is no content
+_BEGIN, _END = b"GET ", b"\r\n\r\n"
+_MORE_TO_IT: Final = frozenset({"content-length", "transfer-encoding", "expect", "upgrade"})
+"""Fields of requests that are more than a head, in lower case."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Question:
+    """A read that takes one look (`Glance`), ready to be asked. `named` is the name it came with, if any.
+
+    `path` and `if_match` are for its line in the log. `fields` are those of the request as received, `origin` is that of
+    the page it comes from.
+    """
+
+    glance: Glance
+    plan: Plan
+    ready: bytes
+    fields: Fields
+    named: str | None
+    path: str
+    if_match: str | None
+    origin: str | None
+
+
+class Questions:
+    """What is asked by heads."""
+
+    def __init__(self, gateway: Gateway, scouts: Scouts, incomings: Incomings) -> None:
+        self._gateway = gateway
+        self._scouts = scouts
+        self._incomings = incomings
+        self._parser: HttpRequestParser | None = None
+        self._known = lru_cache(maxsize=KEPT)(self._made)
+
+    def of(self, head: bytes, peer: str | None, scheme: str) -> Question | None:
+        """Return what one read from a peer asks; None where it is another request, or part of one, or two.
+
+        `head` is what came in one piece.
+        """
+        if not head.startswith(_BEGIN) or len(head) > LONGEST or head.find(_END) != len(head) - len(_END):
+            return None
+        return self._known(head, peer, scheme, self._gateway.rules)
+
+    def _made(self, head: bytes, peer: str | None, scheme: str, _rules: object) -> Question | None:
+        message = self._parsed(head)
+        if message is None or message.version != HttpVersion11 or message.should_close or message.upgrade:
+            return None
+        incoming = self._incomings(message.raw_headers, message.version, peer, scheme)
+        if incoming.heavy or not _MORE_TO_IT.isdisjoint(incoming.fields.by_name):
+            return None
+        try:
+            return self._asked(as_received(message.path), incoming.fields, incoming.onward())
+        except Failure:
+            return None  # the long way has an answer to that
+
+    def _asked(self, raw_target: str, received: Fields, onward: Fields) -> Question | None:
+        request = Request("GET", admission.admit_line("GET", raw_target, onward), onward)
+        plan = self._gateway.identify(request)
+        glance = self._gateway.glance(request, plan)
+        if glance is None:
+            return None
+        ready = self._scouts.ready(glance.asked)
+        path = AROUND_THE_PATH.sub("", raw_target)
+        named, if_match, origin = correlation.sent(received), received.get("if-match"), received.get("origin")
+        return Question(glance, plan, ready, received, named, path, if_match, origin)
+
+    def _parsed(self, head: bytes) -> RawRequestMessage | None:
+        """Read a head as every connection does; None where that finds anything but one request."""
+        parser = self._parser or self._new_parser()
+        self._parser = None  # should it raise, or be left in the middle of something
+        try:
+            messages, upgraded, tail = parser.feed_data(head)
+        except Exception:  # noqa: BLE001 - whatever is wrong, the long way meets it again and answers
+            return None
+        if len(messages) != 1 or upgraded or tail:
+            return None
+        parser.message_consumed()
+        self._parser = parser
+        return messages[0][0]
+
+    def _new_parser(self) -> HttpRequestParser:
+        loop = asyncio.get_running_loop()
+        return HttpRequestParser(BaseProtocol(loop), loop, _PIECE, **LIMITS)
