@@ -48,6 +48,8 @@ class Glancing(Reading):
         if planned.kind is not Kind.OBSERVE or request.method != "GET" or "range" in request.fields:
             return None
         match = matched(planned)
+        if not TRACING.isdisjoint(match.route.select.fields or ()):
+            return None
         if match.is_view or not _is_plain(match.route) or not _is_plain(match.reading):
             return None
         asked = asked_of_origin(request, match, match.state_target, revalidate=False)

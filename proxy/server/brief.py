@@ -14,6 +14,7 @@ from proxy.gateway.exchange import Underway
 from proxy.ports import Scout, Scouts
 from proxy.server.draining import Census
 from proxy.server.ledger import Ledger
+from proxy.server.masking import Values, unmasked
 from proxy.server.passage import Passage
 from proxy.server.questions import Question, Questions
 from proxy.server.spelling import Spelling
@@ -38,30 +39,35 @@ class Shortcut:
 
     def take(self, connection: "Connection", head: bytes) -> "Brief | None":
         """Send what a read asks, if that is possible at once; None where the request has to go the long way."""
-        question = None if self.census.draining else self.questions.of(head, connection.peer, connection.scheme)
-        if question is None:
+        known = None if self.census.draining else self.questions.of(head, connection.peer, connection.scheme)
+        if known is None:
             return None
-        brief = Brief(self, connection, head, question)
+        brief = Brief(self, connection, head, *known)
         return brief if brief.set_out() else None
 
 
 class Brief:
     """A read on the short way. `head` is how it came; `passage` is what is told of it."""
 
-    __slots__ = ("_began", "_connection", "_question", "_scout", "_way", "head", "passage")
+    __slots__ = ("_began", "_connection", "_question", "_scout", "_values", "_way", "head", "passage")
 
-    def __init__(self, way: Shortcut, connection: "Connection", head: bytes, question: Question) -> None:
+    def __init__(
+        self, way: Shortcut, connection: "Connection", head: bytes, question: Question, values: Values
+    ) -> None:
         self._way = way
         self._connection = connection
         self._question = question
         self._scout: Scout | None = None
         self._began = way.gateway.began()
         self.head = head
-        self.passage = Passage(question)
+        self._values = values
+        self.passage = Passage(question, values)
 
     def set_out(self) -> bool:
         """Send the selection; tell whether it was possible."""
-        self._scout = self._way.scouts.set_out(self._question.ready, self._question.glance.budget, self._heard)
+        question, values = self._question, self._values
+        ready = unmasked(question.parts, values) if values else question.parts[0]
+        self._scout = self._way.scouts.set_out(ready, question.glance.budget, self._heard)
         if self._scout is None:
             return False
         self._way.census.begin_exchange()

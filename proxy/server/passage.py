@@ -7,10 +7,13 @@ import time
 from collections.abc import Callable
 from random import getrandbits
 
+from proxy.core import correlation
 from proxy.core.minting import Validator
 from proxy.core.verdict import WORDS, NotModified, Verdict
 from proxy.errors import ClientGone
 from proxy.problems import name_of
+from proxy.server import masking
+from proxy.server.masking import Values
 from proxy.server.questions import Question
 from proxy.telemetry import milliseconds, timestamp
 
@@ -25,6 +28,7 @@ class Passage:
         "_monotonic",
         "_over",
         "_question",
+        "_values",
         "_verdict",
         "arrived",
         "started",
@@ -33,10 +37,12 @@ class Passage:
     def __init__(
         self,
         question: Question,
+        values: Values,
         monotonic: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._question = question
+        self._values = values
         self._monotonic = monotonic
         self.arrived = wall()
         self.started = self._asked = self._over = monotonic()
@@ -59,11 +65,11 @@ class Passage:
 
     def line(self) -> dict[str, object]:
         """Return the members of the line, in the order of `telemetry.MEMBERS`."""
-        question, verdict = self._question, self._verdict
+        question, values, verdict = self._question, self._values, self._verdict
         unmodified = isinstance(verdict, NotModified)
         return {
             "time": timestamp(self.arrived),
-            "id": question.named or f"{getrandbits(64):016x}",
+            "id": (values and correlation.sent(masking.fields(values))) or f"{getrandbits(64):016x}",
             "method": "GET",
             "path": question.path,
             "route": question.glance.match.route.name,

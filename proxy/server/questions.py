@@ -12,7 +12,7 @@ from typing import Final
 from aiohttp.base_protocol import BaseProtocol
 from aiohttp.http import HttpRequestParser, HttpVersion11, RawRequestMessage
 
-from proxy.core import admission, correlation
+from proxy.core import admission
 from proxy.core.fields import Fields
 from proxy.core.message import Request
 from proxy.errors import Failure
@@ -21,12 +21,13 @@ from proxy.gateway.glancing import Glance
 from proxy.ports import Scouts
 from proxy.server.exchange import AROUND_THE_PATH, as_received
 from proxy.server.incoming import Incomings
+from proxy.server.masking import MARK, Values, masked
 from proxy.server.parsing import LIMITS
 
-KEPT: Final = 256
+KEPT: Final = 1024
 """Heads that are remembered."""
 
-LONGEST: Final = 4096
+LONGEST: Final = 2048
 """Bytes of a head that may be remembered; a longer one takes the long way."""
 
 _PIECE: Final = 2**16  # bytes; there is no content
@@ -37,17 +38,15 @@ _MORE_TO_IT: Final = frozenset({"content-length", "transfer-encoding", "expect",
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Question:
-    """A read that takes one look (`Glance`), ready to be asked. `named` is the name it came with, if any.
+    """A read that takes one look (`Glance`), ready to be asked: `parts` is how, cut where a value was taken out of it.
 
-    `path` and `if_match` are for its line in the log. `fields` are those of the request as received, `origin` is that of
-    the page it comes from.
+    `path` and `if_match` are for its line in the log, `fields` are those of the request as received, `origin` the page's.
     """
 
     glance: Glance
     plan: Plan
-    ready: bytes
+    parts: list[bytes]
     fields: Fields
-    named: str | None
     path: str
     if_match: str | None
     origin: str | None
@@ -63,16 +62,18 @@ class Questions:
         self._parser: HttpRequestParser | None = None
         self._known = lru_cache(maxsize=KEPT)(self._made)
 
-    def of(self, head: bytes, peer: str | None, scheme: str) -> Question | None:
-        """Return what one read from a peer asks; None where it is another request, or part of one, or two.
+    def of(self, head: bytes, peer: str | None, scheme: str) -> tuple[Question, Values] | None:
+        """Return what one read from a peer asks, and the values that are its own.
 
-        `head` is what came in one piece.
+        None where what came in one piece is another request, or part of one, or two.
         """
         if not head.startswith(_BEGIN) or len(head) > LONGEST or head.find(_END) != len(head) - len(_END):
             return None
-        return self._known(head, peer, scheme, self._gateway.rules)
+        shared, values = masked(head)
+        question = self._known(shared, len(values), peer, scheme, self._gateway.rules)
+        return None if question is None else (question, values)
 
-    def _made(self, head: bytes, peer: str | None, scheme: str, _rules: object) -> Question | None:
+    def _made(self, head: bytes, values: int, peer: str | None, scheme: str, _rules: object) -> Question | None:
         message = self._parsed(head)
         if message is None or message.version != HttpVersion11 or message.should_close or message.upgrade:
             return None
@@ -80,9 +81,10 @@ class Questions:
         if incoming.heavy or not _MORE_TO_IT.isdisjoint(incoming.fields.by_name):
             return None
         try:
-            return self._asked(as_received(message.path), incoming.fields, incoming.onward())
+            question = self._asked(as_received(message.path), incoming.fields, incoming.onward())
         except Failure:
             return None  # the long way has an answer to that
+        return question if question is not None and len(question.parts) == values + 1 else None
 
     def _asked(self, raw_target: str, received: Fields, onward: Fields) -> Question | None:
         request = Request("GET", admission.admit_line("GET", raw_target, onward), onward)
@@ -90,10 +92,10 @@ class Questions:
         glance = self._gateway.glance(request, plan)
         if glance is None:
             return None
-        ready = self._scouts.ready(glance.asked)
+        parts = self._scouts.ready(glance.asked).split(MARK)
         path = AROUND_THE_PATH.sub("", raw_target)
-        named, if_match, origin = correlation.sent(received), received.get("if-match"), received.get("origin")
-        return Question(glance, plan, ready, received, named, path, if_match, origin)
+        if_match, origin = received.get("if-match"), received.get("origin")
+        return Question(glance, plan, parts, received, path, if_match, origin)
 
     def _parsed(self, head: bytes) -> RawRequestMessage | None:
         """Read a head as every connection does; None where that finds anything but one request."""
