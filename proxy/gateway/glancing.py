@@ -15,6 +15,7 @@ from proxy.core.moment import Moment
 from proxy.core.preconditions import Preconditions
 from proxy.core.representation import comparable
 from proxy.core.route import Guard, Route
+from proxy.core.selecting import TRACING
 from proxy.core.tag_rules import Aba
 from proxy.core.verdict import NotModified, PreconditionFailed, Verdict
 from proxy.gateway.asking import asked_of_origin, speaks_for
@@ -48,8 +49,6 @@ class Glancing(Reading):
         if planned.kind is not Kind.OBSERVE or request.method != "GET" or "range" in request.fields:
             return None
         match = matched(planned)
-        if not TRACING.isdisjoint(match.route.select.fields or ()):
-            return None
         if match.is_view or not _is_plain(match.route) or not _is_plain(match.reading):
             return None
         asked = asked_of_origin(request, match, match.state_target, revalidate=False)
@@ -89,7 +88,10 @@ class Glancing(Reading):
 
 
 def _is_plain(route: Route) -> bool:
-    """Tell whether a route guards as most do: it trusts no memory, counts no writes, changes no content."""
-    return (
-        route.guard is Guard.ENFORCE and not route.trust and route.inject is None and route.rules.aba is not Aba.DETECT
-    )
+    """Tell whether a route guards as most do: it trusts no memory, counts no writes, changes no content.
+
+    Nor does it take what names a request for what selects: a glance speaks for all requests that differ in that alone.
+    """
+    remembers = route.trust > 0 or route.rules.aba is Aba.DETECT
+    selects = TRACING.isdisjoint(route.select.fields or ())
+    return route.guard is Guard.ENFORCE and not remembers and route.inject is None and selects

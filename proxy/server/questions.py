@@ -40,7 +40,7 @@ _MORE_TO_IT: Final = frozenset({"content-length", "transfer-encoding", "expect",
 class Question:
     """A read that takes one look (`Glance`), ready to be asked: `parts` is how, cut where a value was taken out of it.
 
-    `path` and `if_match` are for its line in the log, `fields` are those of the request as received, `origin` the page's.
+    `path` and `if_match` are for its line in the log, `fields` those of the request as received, `origin` the page's.
     """
 
     glance: Glance
