@@ -1,7 +1,7 @@
 """What a route does with a request, in words: the lines of `ifmatch explain`.
 
 What lives here: sentences about the rules of a route. What must not: which route that is (`core.matching`), and what is
-done (`gateway.reading.plan`), which are asked as the proxy asks them. What a rule leaves as it is has no line.
+done (`gateway.planning.plan`), which are asked as the proxy asks them. What a rule leaves as it is has no line.
 """
 
 from collections.abc import Iterator

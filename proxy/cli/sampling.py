@@ -20,7 +20,7 @@ from proxy.core.message import Request, Response
 from proxy.core.representation import Representation, Selected
 from proxy.core.target import Target
 from proxy.gateway import Plan
-from proxy.gateway.reading import plan
+from proxy.gateway.planning import plan
 from proxy.ports import Budget, Purpose, Upstream
 
 _METHODS: Final = ("GET", "PUT", "PATCH", "POST", "DELETE")

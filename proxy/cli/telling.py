@@ -16,7 +16,7 @@ from proxy.core.admission import admit
 from proxy.core.fields import Fields
 from proxy.core.message import Request
 from proxy.errors import Failure
-from proxy.gateway.reading import plan
+from proxy.gateway.planning import plan
 
 _NOBODY = Fields([("Host", "explain.invalid")])
 

@@ -7,20 +7,21 @@ is relayed. `proxy.gateway.writing` adds the guard.
 from contextlib import suppress
 from dataclasses import replace
 
-from proxy.core import cors, presenting, selecting
+from proxy.core import presenting, selecting
 from proxy.core.entity_tag import EntityTag
 from proxy.core.matching import UNMATCHED, Match, Routes
 from proxy.core.message import Request, Response
 from proxy.core.minting import Validator
 from proxy.core.preconditions import CONDITIONAL_FIELDS, Preconditions, Require
 from proxy.core.representation import Opacity, Opaque, Representation, Selected
-from proxy.core.route import Guard, Route, UnconditionalPost, Unmatched
+from proxy.core.route import Guard, Route
 from proxy.core.tag_rules import Aba
 from proxy.core.verdict import NotModified, Perform, PreconditionFailed, Reason, Verdict
 from proxy.errors import Failure, MalformedPrecondition, NotSent, StoreFailure, Unanswered, Unverifiable
 from proxy.gateway.asking import remembered
 from proxy.gateway.creating import Creating, Creation
-from proxy.gateway.exchange import Answer, Kind, Plan, Selection, Underway, matched, unknown
+from proxy.gateway.exchange import Answer, Plan, Selection, Underway, matched, unknown
+from proxy.gateway.planning import plan
 from proxy.ports import Budget, Content, InterimListener, Journal, Purpose, Reply, Step
 
 KNOWN = 1800.0
@@ -237,26 +238,3 @@ def _asks_for_a_part(request: Request, selected: Selected) -> bool:
     """Tell whether the origin server can be asked for a part of what is too large to mint, and of no other version."""
     too_large = isinstance(selected, Opaque) and selected.why is Opacity.TOO_LARGE
     return too_large and "range" in request.fields and "if-range" not in request.fields
-
-
-def plan(routes: Routes, request: Request) -> Plan:
-    """Say what is to be done with a request under these routes."""
-    match = routes.match(cors.asked_method(request.method, request.fields) or request.method, request.target)
-    if match is None:
-        return Plan(Kind.REJECT if routes.unmatched is Unmatched.REJECT else Kind.RELAY, None)
-    if match.route.guard is Guard.OFF or request.method == "OPTIONS":
-        return Plan(Kind.RELAY, match)
-    if request.safe:
-        # A tag of what `state` does not name would guard nothing; such a view is shown as it comes.
-        return Plan(Kind.OBSERVE if match.route.state is None else Kind.RELAY, match)
-    if _passes_unlocked(request, match.route):
-        return Plan(Kind.RELAY, match)
-    return Plan(Kind.REPORT if match.route.guard is Guard.REPORT else Kind.GUARD, match)
-
-
-def _passes_unlocked(request: Request, route: Route) -> bool:
-    """Tell whether a POST that asks for nothing, on a route that asks for nothing, goes by the lock (I9: per route)."""
-    if request.method != "POST" or route.unconditional_post is not UnconditionalPost.RELAY:
-        return False
-    asks = CONDITIONAL_FIELDS & request.fields.names()
-    return not asks and route.policy.require is Require.NONE

@@ -5,6 +5,7 @@ hands the request over to `handling` as if it came just now, with its selection 
 answered, which `proxy.gateway.glancing` says, and how a head is spelled (`heads`).
 """
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -21,6 +22,8 @@ from proxy.server.spelling import Spelling
 
 if TYPE_CHECKING:
     from proxy.server.connection import Connection
+
+_log = logging.getLogger(__name__)
 
 AT_ONCE: Final = 32 * 1024
 """Bytes of content that are sent the short way: a client that reads nothing does not keep more than that waiting."""
@@ -99,24 +102,31 @@ class Brief:
         """Answer, or hand over."""
         seen = None if self._scout is None else self._scout.seen
         self.passage.heard()
-        if seen is None or not self._answer(seen):
-            self._connection.lengthen()
+        try:
+            if seen is not None and self._answer(seen):
+                return
+        except Exception:  # noqa: BLE001 - the long way has an answer to any fault of ours
+            _log.exception("a read could not be answered the short way")
+        self._connection.lengthen()
 
     def _answer(self, seen: Response) -> bool:
-        """Answer by what was seen; tell whether that was possible."""
+        """Answer by what was seen, if the client is still there; tell whether that was possible."""
         if self._way.census.draining or len(seen.content) > AT_ONCE:
             return False
         glimpsed = self._way.gateway.glimpsed(self._question.glance, self._began, seen)
         if glimpsed is None:
             return False
         message = self._way.spelling.message(self._question, seen, *glimpsed)
+        if not self._connection.answer(message):
+            self._connection.leave_shortcut()
+            return True
         if self._scout is not None:
             self._scout.done()
-        self._connection.answer(message)
         self.passage.answered(*glimpsed, len(seen.content))
         self._end()
         return True
 
     def _end(self) -> None:
+        self._scout = None
         self._way.census.end_exchange()
         self._way.ledger.enter(self.passage, self._connection.loop)

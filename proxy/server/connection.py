@@ -34,8 +34,7 @@ _RESET: Final = struct.pack("ii", 1, 0)
 class Connection(Shortcutting):
     """One client connection.
 
-    `gone` is done once it is lost. `congested`: what was written waits here for the client to read. `answering`: the
-    final answer to the present request has begun.
+    `gone` is done once it is lost. `answering`: the final answer to the present request has begun.
     """
 
     __slots__ = (
@@ -48,7 +47,6 @@ class Connection(Shortcutting):
         "_written",
         "answering",
         "census",
-        "congested",
         "gone",
         "patience",
     )
@@ -65,7 +63,6 @@ class Connection(Shortcutting):
         self._leaving = False
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._written = 0
-        self.congested = False
         self.answering = False
 
     @property
@@ -139,7 +136,7 @@ class Connection(Shortcutting):
         """End: wake whoever waits for this client."""
         for timer in self._timers.values():
             timer.cancel()
-        self._leave_shortcut()
+        self.leave_shortcut()
         self._fail_content(ClientGone("The client closed its connection before its request was complete."))
         super().connection_lost(exc)
         self._wire = None

@@ -22,18 +22,15 @@ from proxy.core.verdict import PreconditionFailed, PreconditionRequired
 from proxy.errors import BadFraming, ClientGone, Failure, MalformedRequest, Outcome
 from proxy.gateway import Answer, Gateway, Kind, Plan
 from proxy.gateway.exchange import matched
-from proxy.ports import Content, Scouts, Step
+from proxy.ports import Content, Step
 from proxy.problems import Situation
-from proxy.server.brief import Shortcut
 from proxy.server.draining import Census
 from proxy.server.exchange import Exchange
 from proxy.server.incoming import Identity, Incoming, remembering
 from proxy.server.ledger import Ledger, Witness
 from proxy.server.presence import WhileHere, finished
-from proxy.server.questions import Questions
 from proxy.server.receiving import Received, Resumed, begin, receive
 from proxy.server.sent import Sent
-from proxy.server.spelling import Spelling
 from proxy.server.tunnelling import Tunnelling
 
 if TYPE_CHECKING:
@@ -43,7 +40,10 @@ _log = logging.getLogger(__name__)
 
 
 class Handling:
-    """Handles the requests of a server, each in a call."""
+    """Handles the requests of a server, each in a call.
+
+    `incomings` reads their fields, `ledger` tells of them; those that go the short way (`brief`) share both.
+    """
 
     def __init__(
         self,
@@ -57,14 +57,8 @@ class Handling:
         self._tunnelling = tunnelling
         self._census = census
         self._identity = identity
-        self._ledger = Ledger(witnesses)
-        self._incomings = remembering(identity)
-
-    def shortcut(self, scouts: Scouts) -> Shortcut:
-        """Return the short way for reads, beside which everything else comes here."""
-        questions = Questions(self._gateway, scouts, self._incomings)
-        spelling = Spelling(self._gateway, self._identity.pseudonym)
-        return Shortcut(self._gateway, scouts, questions, spelling, self._census, self._ledger)
+        self.ledger = Ledger(witnesses)
+        self.incomings = remembering(identity)
 
     async def __call__(self, request: web.BaseRequest) -> Sent:
         """Answer a request; never raises but when cancelled."""
@@ -76,7 +70,7 @@ class Handling:
             exchange.concluded()
             if exchange.brief is not None:
                 exchange.brief.abandon()
-            self._ledger.enter(exchange.journal, exchange.connection.loop)
+            self.ledger.enter(exchange.journal, exchange.connection.loop)
             self._census.end_exchange()
         return exchange.answerer.sent()
 
@@ -119,7 +113,7 @@ class Handling:
     def _read(self, request: web.BaseRequest) -> Incoming:
         """Read the fields of a request."""
         connection, version = cast("Connection", request.protocol), request.version
-        return self._incomings(request.raw_headers, version, connection.peer, connection.scheme)
+        return self.incomings(request.raw_headers, version, connection.peer, connection.scheme)
 
     async def _pass(self, exchange: Exchange, request: Request, plan: Plan) -> None:
         """Relay or observe: given up as soon as the client leaves."""

@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING
 from proxy.core.address import Address
 from proxy.gateway import Gateway
 from proxy.ports import Scouts, Tunnels
+from proxy.server.brief import Shortcut
 from proxy.server.draining import Census
 from proxy.server.handling import Handling
 from proxy.server.incoming import Identity
 from proxy.server.ledger import Witness
 from proxy.server.listening import Listener, bound_address, listen, listen_on, require_native_parser, unlink_socket
 from proxy.server.patience import Patience
+from proxy.server.questions import Questions
+from proxy.server.spelling import Spelling
 from proxy.server.tunnelling import Tunnelling
 from proxy.telemetry import Sparing
 
@@ -50,7 +53,7 @@ class Server:
         self._census = Census(room)
         tunnelling = None if tunnels is None else Tunnelling(gateway, self._census, tunnels, pseudonym)
         self._handling = Handling(gateway, self._census, Identity(pseudonym, trusted), witnesses, tunnelling)
-        self._shortcut = None if scouts is None else self._handling.shortcut(scouts)
+        self._shortcut = None if scouts is None else self._short(gateway, scouts, pseudonym)
         self._patience = patience or Patience()
         self._listening: list[asyncio.Server] = []
         self._address: Address | None = None
@@ -78,6 +81,11 @@ class Server:
         self._listening.append(await listen(listener, address, context))
         self._address = bound_address(self._listening[0], address)
         return self._address
+
+    def _short(self, gateway: Gateway, scouts: Scouts, pseudonym: str) -> Shortcut:
+        """Return the short way for reads, beside which everything else is handled."""
+        questions = Questions(gateway, scouts, self._handling.incomings)
+        return Shortcut(gateway, scouts, questions, Spelling(gateway, pseudonym), self._census, self._handling.ledger)
 
     async def drain(self, seconds: float) -> bool:
         """Stop: accept nothing, close idle connections, let the rest finish for `seconds`, then cut it off.

@@ -4,6 +4,7 @@ What lives here: when the short way is open, and what the events of a connection
 must not: the read.
 """
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from proxy.server.switching import Switchable
@@ -11,17 +12,23 @@ from proxy.server.switching import Switchable
 if TYPE_CHECKING:
     from proxy.server.brief import Brief, Shortcut
 
+_log = logging.getLogger(__name__)
+
 
 class Shortcutting(Switchable):
-    """A connection. `brief` is a read on the short way, while the next one is waited for as far as aiohttp knows."""
+    """A connection. `brief` is a read on the short way, while the next one is waited for as far as aiohttp knows.
 
-    __slots__ = ("_lengthened", "_shortcut", "brief")
+    `congested`: what was written waits here for the client to read.
+    """
+
+    __slots__ = ("_lengthened", "_shortcut", "brief", "congested")
 
     def __init__(self, listener: Any, **settings: Any) -> None:
         super().__init__(listener, **settings)
         self._shortcut: Shortcut | None = listener.shortcut
         self._lengthened: Brief | None = None
         self.brief: Brief | None = None
+        self.congested = False
 
     @property
     def idle(self) -> bool:
@@ -42,21 +49,30 @@ class Shortcutting(Switchable):
         brief, self._lengthened = self._lengthened, None
         return brief
 
-    def answer(self, message: bytes) -> None:
-        """Send the answer to the read on the short way, after which another request is waited for."""
+    def answer(self, message: bytes) -> bool:
+        """Send the answer to the read on the short way, after which another request is waited for.
+
+        Tells whether the client is still there.
+        """
+        transport = self.transport
+        if transport is None or transport.is_closing():
+            return False
         self.brief = None
         self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
-        if self.transport is not None:
-            self.transport.write(message)
+        transport.write(message)
+        return True
 
     def _take_shortcut(self, data: bytes) -> bool:
         """Tell whether what came is a read, and on the short way now."""
-        if self._shortcut is None or self._close or self._upgraded:
+        if self._shortcut is None or self._close or self._force_close or self._upgraded or self.congested:
             return False
-        self.brief = self._shortcut.take(self, data)  # type: ignore[arg-type]
+        try:
+            self.brief = self._shortcut.take(self, data)  # type: ignore[arg-type]
+        except Exception:  # noqa: BLE001 - the long way has an answer to any fault of ours
+            _log.exception("a read could not take the short way")
         return self.brief is not None
 
-    def _leave_shortcut(self) -> None:
+    def leave_shortcut(self) -> None:
         """Take it that the client is gone."""
         brief, self.brief = self.brief, None
         if brief is not None:

@@ -643,7 +643,7 @@ async def test_an_answer_that_says_nothing(
 ) -> None:
     """An answer that is neither a response nor a refusal is a fault of ours, not an empty answer."""
 
-    async def observe(_self: Gateway, _request: Request, _plan: Plan, _journal: Journal) -> Answer:
+    async def observe(_self: Gateway, _request: Request, _plan: Plan, _journal: Journal, _underway: object) -> Answer:
         return Answer(Perform(Reason.HOLDS), None)
 
     monkeypatch.setattr(Gateway, "observe", observe)

@@ -8,12 +8,15 @@ answer must say whether a write was sent. The rooms, from the bytes up:
     response    one response as it arrives: interim heads, final head, content
     request     the head of a request as bytes
     connection  one transport: bytes in, bytes out, back-pressure
+    parting     what the end of a connection says of the response on it
     opening     TCP, Unix and TLS connections, or `NotSent`
     sending     request content on its way out
     exchange    one request and its final head on one connection
     places      how many connections may be in use at once
     pool        connections that wait for the next safe request
     reply       the port's `Reply`
+    scout       a selection that nobody awaits, and the port's `Scout`
+    watch       deadlines that pass unnoticed nearly always
     tunnel      an offer to speak WebSocket, and the port's `Tunnel`
     client      the port's `Upstream`: which connection, how often, until when
 

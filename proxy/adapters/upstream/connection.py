@@ -5,21 +5,19 @@ second one; `pool` and `client` do.
 """
 
 import asyncio
-import os
 import select
 import socket
-import ssl
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol, cast
 
+from proxy.adapters.upstream.parting import said_goodbye, salvage
 from proxy.adapters.upstream.response import IncomingResponse
 from proxy.errors import Unanswered
 
 MAX_BUFFERED = 256 * 1024
 """Bytes of response content that may wait here before reading pauses."""
 _RESUME_AT = MAX_BUFFERED // 2
-_SALVAGE_AT_ONCE = 64 * 1024
 _SELECTING = "GET"
 
 
@@ -77,7 +75,7 @@ class Connection(asyncio.Protocol):
         """Note the end that the origin server made; go on sending only where another protocol is spoken."""
         response = self._awaited()
         if response is not None:
-            response.end(clean=self._said_goodbye())
+            response.end(clean=said_goodbye(self._transport))
             if response.switched and self._transport.can_write_eof():
                 self.wake()
                 return True
@@ -90,7 +88,7 @@ class Connection(asyncio.Protocol):
         response = self._awaited()
         if response is not None:
             if exc is not None:
-                self._salvage(response)
+                salvage(self._transport, response)
             response.end(clean=False)
         self._writable.set()
         self._lost.set()
@@ -229,28 +227,3 @@ class Connection(asyncio.Protocol):
         leave, self._leave = self._leave, None
         if leave is not None:
             leave()
-
-    def _said_goodbye(self) -> bool:
-        """Tell whether TLS, where there is any, was ended by the peer and not cut (close_notify, RFC 8446 §6.1).
-
-        asyncio reports both alike. Anyone on the way can cut a connection, and pass the start of content for all of it.
-        """
-        tls: ssl.SSLObject | None = self._transport.get_extra_info("ssl_object")
-        try:
-            return tls is None or tls.read(1) == b""
-        except ssl.SSLError:
-            return False
-
-    def _salvage(self, response: IncomingResponse) -> None:
-        """Read what the origin server sent before it reset the connection.
-
-        An origin server that refuses an upload often answers and closes without reading the rest. Our next write
-        then fails, and asyncio drops the transport with the answer still unread in the socket. Without it a plain
-        413 would become an unknown outcome. Not over TLS: the bytes there need the session, which is gone.
-        """
-        if self._transport.get_extra_info("ssl_object") is not None:
-            return
-        with suppress(OSError):  # one way to learn that there is nothing more
-            descriptor = self._transport.get_extra_info("socket").fileno()
-            while data := os.read(descriptor, _SALVAGE_AT_ONCE):
-                response.feed(data)

@@ -81,12 +81,13 @@ class HttpScout:
         self.seen = Response(promised[1], promised[2], data[length:])
         self._data = data
         self._connection.ahead = None
-        self._told()
+        self.tell()
         return True
 
     def tell(self) -> None:
-        """Tell that it takes somebody who awaits it."""
-        self._told()
+        """Tell that it has been answered, or takes somebody who awaits it."""
+        told, self._told = self._told, _nobody  # who is told has the scout: each would keep the other
+        told()
 
     def done(self) -> None:
         """Give the connection back."""
@@ -120,6 +121,10 @@ class HttpScout:
             self._watch.end(self)
             self._connection.ahead = None
             self._connection.abort()
+
+
+def _nobody() -> None:
+    """Is told in place of who was told before."""
 
 
 @lru_cache(maxsize=KEPT)
