@@ -14,7 +14,7 @@ from proxy.adapters.upstream.exchange import exchange
 from proxy.adapters.upstream.opening import open_connection
 from proxy.adapters.upstream.places import Places
 from proxy.adapters.upstream.pool import Pool
-from proxy.adapters.upstream.reply import HttpReply
+from proxy.adapters.upstream.reply import HttpReply, SeenReply
 from proxy.adapters.upstream.response import HungUp
 from proxy.adapters.upstream.scout import METHOD, HttpScout
 from proxy.adapters.upstream.sending import Outgoing, gather, prepare, without_content
@@ -79,6 +79,10 @@ class HttpUpstream:
         self._require_open()
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
+        if purpose is Purpose.SELECT and request.method == METHOD and content is None:
+            reply = await self._scouted(request, budget, self._loop.create_future())
+            if reply is not None:
+                return reply
         deadline = self._loop.time() + budget.answer
         if content is None:  # the way of every selection
             outgoing = without_content(request, self._origin.authority)
@@ -116,6 +120,26 @@ class HttpUpstream:
             return None
         connection.occupy(self._places.give)
         return HttpScout(connection, ready, budget, told, self._pool, self._watch, self._set_out_again)
+
+    async def _scouted(self, request: Request, budget: Budget, heard: asyncio.Future[None]) -> Reply | None:
+        """Send a selection on an idle connection and wait; None where there is none, and nothing was sent."""
+
+        def told() -> None:
+            if not heard.done():
+                heard.set_result(None)
+
+        scout = self.set_out(self.ready(request), budget, told)
+        if scout is None:
+            return None
+        try:
+            await heard
+        except BaseException:
+            scout.abandon()
+            raise
+        if scout.seen is None:
+            return await scout.landed()
+        scout.done()
+        return SeenReply(scout.seen)
 
     async def _set_out_again(self, ready: bytes, connect: float, deadline: float) -> Reply:
         return await self._send_again(Outgoing(METHOD, ready, None, bare=True), connect, deadline, None)

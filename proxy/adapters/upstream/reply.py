@@ -12,6 +12,7 @@ from proxy.adapters.upstream.connection import Connection
 from proxy.adapters.upstream.exchange import Answered
 from proxy.adapters.upstream.pool import Pool
 from proxy.core.fields import Fields
+from proxy.core.message import Response
 from proxy.errors import Unanswered
 from proxy.ports import Taker
 
@@ -131,3 +132,37 @@ class HttpReply:
             if self._response.failure is not None:
                 raise self._response.failure
             await self._connection.changed()
+
+
+class SeenReply:
+    """Fulfils `ports.Reply` with a response that is all here, whose connection is somebody else's by now."""
+
+    __slots__ = ("_content", "fields", "status")
+
+    def __init__(self, seen: Response) -> None:
+        self.status = seen.status
+        self.fields = seen.fields
+        self._content: bytes | None = seen.content
+
+    async def read(self, limit: int) -> bytes | None:
+        """Return the whole content, or None when it exceeds `limit` bytes."""
+        content = self._content or b""
+        return content if len(content) <= limit else None
+
+    async def skim(self, taker: Taker) -> None:
+        """Pass the whole content to `taker`; see `ports.Reply.skim`."""
+        if self._content:
+            await taker(self._content)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        piece, self._content = self._content, None
+        if not piece:
+            raise StopAsyncIteration
+        return piece
+
+    async def aclose(self) -> None:
+        """Let go of the content."""
+        self._content = None
