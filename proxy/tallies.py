@@ -1,8 +1,8 @@
 """Numbers that grow while a process serves: cheap to add to, and read by `prometheus_client`.
 
 What lives here: series, the families they stand in, and the files in which other processes find them. What must not:
-what is counted; that is `metrics`. Nothing is locked: whoever counts and whoever asks does so in the one thread of the
-event loop.
+what is counted; that is `metrics`. Nothing is locked: only one thread counts, the event loop's, and another may collect
+at the same time.
 """
 
 import os
@@ -78,8 +78,9 @@ class Value:
 
     def set(self, now: float) -> None:
         """Replace the number."""
-        self.now = 0.0
-        self.add(now)
+        self.now = now
+        if self._file is not None:
+            self._file.write_value(self._key, now, 0.0)  # type: ignore[no-untyped-call]
 
 
 class Distribution:
@@ -125,6 +126,10 @@ class Family(ABC, Generic[_Series]):
             series = self._found[labels] = self._series[spelled]
         return series
 
+    def known(self) -> Iterable[tuple[tuple[str, ...], _Series]]:
+        """Return the series that have begun, with their labels, in order; more may begin meanwhile."""
+        return self._series.copy().items()
+
     @abstractmethod
     def collect(self) -> Metric:
         """Return all series as they are now."""
@@ -146,7 +151,7 @@ class Counters(Family[Value]):
     def collect(self) -> Metric:
         """Return all series as they are now."""
         family = CounterMetricFamily(self._name, self._about, labels=self._labels)
-        for labels, value in self._series.items():
+        for labels, value in self.known():
             family.add_metric(labels, value.now)
         return family
 
@@ -162,7 +167,7 @@ class Gauges(Family[Value]):
     def collect(self) -> Metric:
         """Return all series as they are now."""
         family = GaugeMetricFamily(self._name, self._about, labels=self._labels)
-        for labels, value in self._series.items():
+        for labels, value in self.known():
             family.add_metric(labels, value.now)
         return family
 
@@ -191,7 +196,7 @@ class Histograms(Family[Distribution]):
     def collect(self) -> Metric:
         """Return all series as they are now; a bucket holds what is in those below it, too."""
         family = HistogramMetricFamily(self._name, self._about, labels=self._labels)
-        for labels, series in self._series.items():
+        for labels, series in self.known():
             sums = accumulate(bucket.now for bucket in series.buckets)
             family.add_metric(labels, list(zip(self._spelled, sums, strict=True)), series.total.now)
         return family

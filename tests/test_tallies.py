@@ -3,7 +3,9 @@
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import pytest
 from hypothesis import given
@@ -156,6 +158,30 @@ def test_labels_are_told_apart_as_they_are_spelled(tmp_path: Path, make: Callabl
     assert family.of(200) is family.of("200") is family.of(200)
     assert family.of(None) is family.of(NONE)
     assert family.of(None) is not family.of(200)
+
+
+def test_series_begin_while_they_are_collected() -> None:
+    """Another thread may ask at any time: what it sees was so at some moment."""
+    book = Book()
+    family, over = Counters(book, "requests_total", "Requests.", ("route",)), Event()
+
+    def collected() -> list[int]:
+        sizes = []
+        while not over.is_set():
+            sizes += [len(metric.samples) for metric in book.collect()]
+        return sizes
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(1) as asking:
+            answer = asking.submit(collected)
+            for number in range(20_000):
+                family.of(number).add()
+            over.set()
+            assert answer.result() == sorted(answer.result())
+    finally:
+        sys.setswitchinterval(before)
 
 
 def test_a_gauge_is_what_it_was_set_to() -> None:
