@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Final, TextIO
 
-from proxy.spelling import Spelling
+from proxy.lines import Lines
 
 _log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class AccessLog:
     def __init__(self, stream: TextIO, style: Style | None = None, later: Later | None = None) -> None:
         self._stream = stream
         chosen = style or (Style.TEXT if stream.isatty() else Style.JSON)
-        self._spell = Spelling().line if chosen is Style.JSON else _readable
+        self._spell = Lines().spell if chosen is Style.JSON else _readable
         self._later = later
         self._held: list[str] = []
         self._broken = False

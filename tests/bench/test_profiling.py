@@ -124,7 +124,7 @@ def test_time_with_what_is_called() -> None:
         ("telemetry", "telemetry"),
         ("access_log", "telemetry"),
         ("metrics", "telemetry"),
-        ("spelling", "telemetry"),
+        ("lines", "telemetry"),
         ("tallies", "telemetry"),
         ("server/handling", "server"),
         ("servers", None),

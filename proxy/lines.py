@@ -28,14 +28,14 @@ exactly: Final = json.JSONEncoder(check_circular=False).encode
 """Spells whatever JSON can say, at full cost."""
 
 
-class Spelling:
+class Lines:
     """Spells the lines of a process."""
 
     def __init__(self) -> None:
         self._times = Times()
         self._words = Words()
 
-    def line(self, line: Mapping[str, Any]) -> str:
+    def spell(self, line: Mapping[str, Any]) -> str:
         """Return a line as JSON; one that has not just `telemetry.MEMBERS`, at full cost."""
         if tuple(line) != MEMBERS:
             return exactly(line)
@@ -43,9 +43,9 @@ class Spelling:
         (arrived, name, method, path, route, status, upstream, verdict, reason, condition, tag,
          duration, select, perform, wait, overhead, received, sent, outcome) = line.values()
         # fmt: on
-        first, middle, last = self._words[method, route, status, upstream, verdict, reason, outcome]
         times = self._times
         try:
+            first, middle, last = self._words[method, route, status, upstream, verdict, reason, outcome]
             return (
                 f'{{"time": {quoted(arrived)}, "id": {quoted(name)}{first}{quoted(path)}{middle}'
                 f"{'null' if condition is None else quoted(condition)}, "

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxy.lines import KINDS, MOST, SOON, Lines, Times, Words
 from proxy.ports import Step
-from proxy.spelling import KINDS, MOST, SOON, Spelling, Times, Words
 from proxy.telemetry import MEMBERS, RequestJournal
 
 WORD = st.sampled_from(["GET", "PUT", "wiki", "stale", "", "null"]) | st.text(max_size=12) | st.text(min_size=600)
@@ -29,7 +29,7 @@ STEPS = st.lists(
     st.tuples(st.sampled_from(Step), st.sampled_from([0.0, 1e-7, 0.0004, 0.01, 3.2, 1e6]) | st.floats(0, 9))
 )
 
-SPELLING = Spelling()
+LINES = Lines()
 """What it has spelled before must make no difference."""
 
 
@@ -50,27 +50,27 @@ def test_lines_are_spelled_as_the_library_does(
 ) -> None:
     """Whatever is said of a request, and whatever was said of others, the bytes are those of `json.dumps`."""
     members = line(facts, steps)
-    assert SPELLING.line(members) == json.dumps(members)
+    assert LINES.spell(members) == json.dumps(members)
 
 
 @given(st.dictionaries(st.sampled_from([*MEMBERS, "fence", "report", "ü"]), FACT), st.randoms())
 def test_any_facts_are_spelled_as_the_library_does(facts: Mapping[str, str | int | None], random: Random) -> None:
     """Members that other lines do not have, others that are missing and another order make no difference, either."""
     members = line({name: fact for name, fact in facts.items() if not name.endswith("_ms")}, [])
-    assert SPELLING.line(members) == json.dumps(members)
+    assert LINES.spell(members) == json.dumps(members)
     names = list(members)
     random.shuffle(names)
     some = {name: members[name] for name in names[1:]}
-    assert SPELLING.line(some) == json.dumps(some)
+    assert LINES.spell(some) == json.dumps(some)
 
 
 @pytest.mark.parametrize("status", [1, True, 0, False, 200, None])
 def test_what_is_equal_and_spelled_otherwise(status: int | None) -> None:
     """True is no 1, whichever was there first."""
-    spelling = Spelling()
+    lines = Lines()
     for each in (True, 1, status, False, 0, status):
         members = line({"status": each, "bytes_in": each}, [])
-        assert spelling.line(members) == json.dumps(members)
+        assert lines.spell(members) == json.dumps(members)
 
 
 def test_times_that_come_again_are_kept() -> None:
