@@ -7,6 +7,7 @@ request, and how a line is written (`access_log`).
 import logging
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final
@@ -100,27 +101,31 @@ class RequestJournal:
         """Tell whether the request itself, and not only a selection, may have left for the origin server."""
         return not _FORWARDING.isdisjoint(self._spent)
 
-    def step(self, step: Step) -> "_Stepping":
-        """Enter a step; leaving it ends its time."""
-        return _Stepping(self, step)
+    def step(self, step: Step) -> AbstractContextManager[None]:
+        """Begin a step within the present one; leaving the context ends it."""
+        now, spent, steps = self._monotonic(), self._spent, self._open
+        if steps:
+            spent[steps[-1]] += now - self._last
+        self._last = now
+        steps.append(step)
+        spent.setdefault(step, 0.0)
+        self.latest = step
+        return self  # a context of its own would cost half as much again
+
+    def __enter__(self) -> None:
+        """Do nothing: `step` has begun it."""
+
+    def __exit__(self, *_fault: object) -> None:
+        """End the present step."""
+        now = self._monotonic()
+        self._spent[self._open.pop()] += now - self._last
+        self._last = now
 
     def resume(self, step: Step, arrived: float, started: float) -> None:
         """Take it that the request came then, and that its time so far was spent in a step."""
         self._turn()
         self._arrived, self._started = arrived, started
         self._spent[step] = self._last - started
-
-    def enter(self, step: Step) -> None:
-        """Begin a step within the present one."""
-        self._turn()
-        self._open.append(step)
-        self._spent.setdefault(step, 0.0)
-        self.latest = step
-
-    def leave(self) -> None:
-        """End the present step."""
-        self._turn()
-        self._open.pop()
 
     def note(self, **facts: Fact) -> None:
         """Add facts to the request's line; a later one of the same name replaces an earlier."""
@@ -132,7 +137,8 @@ class RequestJournal:
 
     def judged(self, verdict: Verdict) -> None:
         """Note what the preconditions came to."""
-        self.note(verdict=WORDS[type(verdict)], reason=verdict.reason.value)
+        facts = self._facts
+        facts["verdict"], facts["reason"] = WORDS[type(verdict)], verdict.reason.value
 
     def end(self) -> None:
         """Note that the request is over."""
@@ -169,22 +175,6 @@ class RequestJournal:
         if self._open:
             self._spent[self._open[-1]] += now - self._last
         self._last = now
-
-
-class _Stepping:
-    """A step of a journal as a context. A generator would cost several times as much, at each of its steps."""
-
-    __slots__ = ("_journal", "_step")
-
-    def __init__(self, journal: RequestJournal, step: Step) -> None:
-        self._journal = journal
-        self._step = step
-
-    def __enter__(self) -> None:
-        self._journal.enter(self._step)
-
-    def __exit__(self, *_fault: object) -> None:
-        self._journal.leave()
 
 
 class Sparing:
