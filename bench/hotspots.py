@@ -23,7 +23,7 @@ NOW: Final = "now"
 
 MEASURED: Final = (READ, WRITE)
 
-TELEMETRY: Final = Area("telemetry", ("server/ledger", "telemetry", "access_log", "metrics"))
+TELEMETRY: Final = Area("telemetry", ("server/ledger", "telemetry", "access_log", "lines", "metrics", "tallies"))
 AREAS: Final = (
     TELEMETRY,
     Area("aiohttp", ("aiohttp",)),
@@ -52,8 +52,8 @@ KINDS: Final = """*Before* is 0.1.0 as of the commit before the work of this rel
 the same sampler. """
 
 TOLD: Final = """*With what it calls* of an area is all the time in which one of its functions is under way; server and
-gateway call all the others. Telemetry is `server/ledger`, `telemetry`, `access_log` and `metrics`, with
-prometheus_client and json below them."""
+gateway call all the others. Telemetry is `server/ledger`, `telemetry`, `access_log`, `lines`, `metrics`
+and `tallies`, with prometheus_client and json below them."""
 
 
 @dataclass(frozen=True, slots=True)

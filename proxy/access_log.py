@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Final, TextIO
 
+from proxy.lines import Lines
+
 _log = logging.getLogger(__name__)
 
 Later = Callable[[Callable[[], None]], object]
@@ -18,7 +20,6 @@ Later = Callable[[Callable[[], None]], object]
 MAX_VALUE: Final = 512
 """How many characters of a value are written; a longer one ends in three dots."""
 
-_ENCODER: Final = json.JSONEncoder(check_circular=False)
 _PLAIN: Final = re.compile(r"[!#-\[\]-~]+")  # visible ASCII without the double quote and the backslash
 
 
@@ -38,17 +39,17 @@ class AccessLog:
 
     def __init__(self, stream: TextIO, style: Style | None = None, later: Later | None = None) -> None:
         self._stream = stream
-        self._style = style or (Style.TEXT if stream.isatty() else Style.JSON)
+        chosen = style or (Style.TEXT if stream.isatty() else Style.JSON)
+        self._spell = Lines().spell if chosen is Style.JSON else _readable
         self._later = later
         self._held: list[str] = []
         self._broken = False
 
     def write(self, line: Mapping[str, object]) -> None:
         """Write the line of a request that is over. Never raises: a log that cannot be written changes no answer."""
-        spell = _ENCODER.encode if self._style is Style.JSON else _readable
-        text = spell(line)
-        if len(text) > MAX_VALUE:  # else no value can be too long
-            text = spell({name: _shortened(value) for name, value in line.items()})
+        text = self._spell(line)
+        if len(text) > MAX_VALUE and any(map(_too_long, line.values())):
+            text = self._spell({name: _shortened(value) for name, value in line.items()})
         self._held.append(text)
         if self._later is None:
             self.flush()
@@ -68,6 +69,10 @@ class AccessLog:
         if not self._broken:
             self._broken = True
             _log.error("the access log cannot be written (%s); lines are lost", fault)
+
+
+def _too_long(value: object) -> bool:
+    return isinstance(value, str) and len(value) > MAX_VALUE
 
 
 def _shortened(value: object) -> object:

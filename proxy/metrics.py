@@ -11,24 +11,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final, Generic, TypeVar
+from typing import Final
 
-from prometheus_client import (
-    CONTENT_TYPE_PLAIN_0_0_4,
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
-    Metric,
-    disable_created_metrics,
-    generate_latest,
-    values,
-)
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, Metric, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from proxy import __version__
 from proxy.core.upgrading import SWITCHED
 from proxy.core.verdict import Reason
+from proxy.tallies import Book, Counters, Distribution, Gauges, Histograms, Marks, Value
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 """The media type of an exposition."""
@@ -41,12 +32,6 @@ OTHER: Final = "other"
 
 UNMATCHED: Final = "unmatched"
 """The `route` of a request for which no route speaks, or that was refused before one was sought."""
-
-NONE: Final = "none"
-"""The `code` of a request that got no answer, and the `verdict` of one that was not judged."""
-
-ROOM: Final = 256 * 1024
-"""Bytes that a process takes at the start for each of its files: enough for about 60 routes; then they grow."""
 
 _REQUESTS: Final = ("ifmatch_requests_total", "Requests that are over.", ("route", "method", "code", "verdict"))
 _DURATIONS: Final = ("ifmatch_request_duration_seconds", "From a request's head to its answer's end.", ("route",))
@@ -74,15 +59,7 @@ _PERMITS: Final = frozenset(
 )
 _REASONS: Final = tuple(reason.value for reason in Reason if reason not in _PERMITS)
 
-_FILES: Final = ("counter", "histogram", "gauge_livemin", "gauge_max")
-"""What the library names the files of a process for, by the kinds and modes of the metrics above."""
-
 _SHARED_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - what is made in it has a random name and is its owner's alone
-
-_Kind = TypeVar("_Kind", Counter, Histogram)
-
-# Times of creation would add a series to each, and where several processes count there are none.
-disable_created_metrics()  # type: ignore[no-untyped-call]  # the library leaves its types out
 
 
 class Metrics:
@@ -93,64 +70,76 @@ class Metrics:
     """
 
     def __init__(self, directory: Path | None = None) -> None:
-        _count_in(directory)
-        self._registry = registry = CollectorRegistry()
-        self._requests = _Family(Counter(*_REQUESTS, registry=registry))
-        self._durations = _Family(Histogram(*_DURATIONS, buckets=_DURATION_BUCKETS, registry=registry))
-        self._conflicts = _Family(Counter(*_CONFLICTS, registry=registry))
-        self._would = _Family(Counter(*_WOULD, registry=registry))
-        self._out_of_band = Counter(*_OUT_OF_BAND, registry=registry)
-        self._waits = Histogram(*_WAITS, buckets=_WAIT_BUCKETS, registry=registry)
-        self._available = Gauge(*_AVAILABLE, multiprocess_mode="livemin", registry=registry)
-        self._failures = _Family(Counter(*_FAILURES, registry=registry))
-        self._quarantines = Counter(*_QUARANTINES, registry=registry)
-        self._unknown = _Family(Counter(*_UNKNOWN, registry=registry))
-        self._available.set(1)
-        Gauge(*_BUILD, multiprocess_mode="max", registry=registry).labels(__version__).set(1)
-        self._known: set[object] = set()
+        self._book = book = Book(directory)
+        self._requests = Counters(book, *_REQUESTS)
+        self._durations = Histograms(book, *_DURATIONS, buckets=_DURATION_BUCKETS)
+        self._conflicts = Counters(book, *_CONFLICTS)
+        self._would = Counters(book, *_WOULD)
+        self._out_of_band = Counters(book, *_OUT_OF_BAND)
+        self._waits = Histograms(book, *_WAITS, buckets=_WAIT_BUCKETS)
+        self._available = Gauges(book, *_AVAILABLE)
+        self._failures = Counters(book, *_FAILURES)
+        self._quarantines = Counters(book, *_QUARANTINES)
+        self._unknown = Counters(book, *_UNKNOWN)
+        self._available.of().set(1)
+        Marks(book, *_BUILD).of(__version__).set(1)
+        self._wait = self._waits.of()
+        self._alike: dict[tuple[object, ...], tuple[Value, Distribution | None]] = {}
 
     def request(self, facts: Mapping[str, object]) -> None:
         """Count a request that is over, by the members of its line in the access log."""
         told = facts.get
-        route, method, verdict, status = told("route") or UNMATCHED, told("method"), told("verdict"), told("status")
-        if route not in self._known:
-            self._introduce(route)
-        self._requests.of(route, method if method in METHODS else OTHER, status, verdict).inc()
-        if status != SWITCHED:  # how long a tunnel stood says nothing of how fast the rest is answered
-            _observe(self._durations.of(route), told("duration_ms"))
+        route, verdict = told("route"), told("verdict")
+        alike = route, told("method"), told("status"), verdict
+        count, durations = self._alike.get(alike) or self._first(*alike)
+        count.add()
+        if durations is not None:
+            _observe(durations, told("duration_ms"))
         waited = told("wait_ms")
         if waited is not None:
-            _observe(self._waits, waited)
+            _observe(self._wait, waited)
         if told("report"):
-            self._report(route, verdict, told("reason"))
+            self._report(route or UNMATCHED, verdict, told("reason"))
         elif verdict in _REFUSALS:
-            self._conflicts.of(route, told("reason")).inc()
+            self._conflicts.of(route or UNMATCHED, told("reason")).add()
         if told("outcome") == "unknown":
-            self._unknown.of(route).inc()
+            self._unknown.of(route or UNMATCHED).add()
 
     def out_of_band(self) -> None:
         """Count a change that no write through the proxy made (G2)."""
-        self._out_of_band.inc()
+        self._out_of_band.of().add()
 
     def store_available(self, available: bool) -> None:  # noqa: FBT001 - the method's name says what is true or false
         """Say whether the store can be asked. Until then it is taken to be: a store in this process always can."""
-        self._available.set(available)
+        self._available.of().set(available)
 
     def store_failed(self, reason: str) -> None:
         """Count a failure of the store. The reason is one of a few words and never a message."""
-        self._failures.of(reason).inc()
+        self._failures.of(reason).add()
 
     def quarantined(self) -> None:
         """Count a quarantine that was begun."""
-        self._quarantines.inc()
+        self._quarantines.of().add()
 
     def exposition(self) -> bytes:
         """Return what this instance counted, as `CONTENT_TYPE`."""
-        return generate_latest(self._registry)
+        return generate_latest(self._book)
+
+    def _first(
+        self, route: object, method: object, status: object, verdict: object
+    ) -> tuple[Value, Distribution | None]:
+        """Find where requests are counted that are alike in this. A method that a client made up is not remembered."""
+        named = route or UNMATCHED
+        self._introduce(named)
+        count = self._requests.of(named, method if method in METHODS else OTHER, status, verdict)
+        # How long a tunnel stood says nothing of how fast the rest is answered.
+        found = count, None if status == SWITCHED else self._durations.of(named)
+        if method in METHODS:
+            self._alike[route, method, status, verdict] = found
+        return found
 
     def _introduce(self, route: object) -> None:
         """Begin the rare series of a route at 0: Prometheus sees no increase in a series that appears with a 1."""
-        self._known.add(route)
         self._unknown.of(route)
         for reason in _REASONS:
             self._conflicts.of(route, reason)
@@ -160,7 +149,7 @@ class Metrics:
         for each in _REASONS:
             self._would.of(route, each)
         if verdict in _UNMADE:
-            self._would.of(route, reason).inc()
+            self._would.of(route, reason).add()
 
 
 class Gathered:
@@ -198,45 +187,6 @@ def prepare_directory() -> Iterator[Path]:
         yield Path(name)
 
 
-class _Family(Generic[_Kind]):
-    """A metric with labels. The library finds a series by its labels too, at a higher cost than that of counting."""
-
-    def __init__(self, metric: _Kind) -> None:
-        self._metric: _Kind = metric
-        self._series: dict[tuple[object, ...], _Kind] = {}
-
-    def of(self, *labels: object) -> _Kind:
-        """Return the series of these labels, which begins at 0."""
-        series = self._series.get(labels)
-        if series is None:
-            series = self._metric.labels(*(NONE if label is None else label for label in labels))
-            self._series[labels] = series
-        return series
-
-
-def _observe(histogram: Histogram, milliseconds: object) -> None:
+def _observe(series: Distribution, milliseconds: object) -> None:
     if isinstance(milliseconds, (int, float)):
-        histogram.observe(milliseconds / 1000)
-
-
-def _count_in(directory: Path | None) -> None:
-    """Say where this process counts, in place of the environment: that may speak to an origin server in Python."""
-    if directory is None:
-        values.ValueClass = values.MutexValue
-        return
-    for kind in _FILES:
-        _take_room(directory / f"{kind}_{os.getpid()}.db")
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(directory)
-    values.ValueClass = values.MultiProcessValue()  # type: ignore[no-untyped-call]  # likewise
-
-
-def _take_room(file: Path) -> None:
-    """Make a file of zeros, all or nothing; one of an earlier process with this id is continued.
-
-    The library makes an empty, sparse file: whoever reads it at that moment fails, and a process whose file system is
-    full when it counts dies of SIGBUS.
-    """
-    if not file.exists():
-        unfinished = file.with_suffix(".new")
-        unfinished.write_bytes(bytes(ROOM))
-        unfinished.rename(file)
+        series.observe(milliseconds / 1000)

@@ -25,9 +25,10 @@ from proxy.core.verdict import (
     Verdict,
 )
 from proxy.errors import Outcome
-from proxy.metrics import CONTENT_TYPE, METHODS, ROOM, Gathered, Metrics, prepare_directory
+from proxy.metrics import CONTENT_TYPE, METHODS, Gathered, Metrics, prepare_directory
 from proxy.ports import Step
 from proxy.problems import TABLE
+from proxy.tallies import ROOM
 from proxy.telemetry import RequestJournal
 
 ROOT = Path(__file__).parents[1]

@@ -124,6 +124,8 @@ def test_time_with_what_is_called() -> None:
         ("telemetry", "telemetry"),
         ("access_log", "telemetry"),
         ("metrics", "telemetry"),
+        ("lines", "telemetry"),
+        ("tallies", "telemetry"),
         ("server/handling", "server"),
         ("servers", None),
         ("adapters/upstream/client", "upstream adapter"),
