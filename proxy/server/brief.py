@@ -99,7 +99,9 @@ class Brief:
         self._end()
 
     def _heard(self) -> None:
-        """Answer, or hand over."""
+        """Answer, or hand over; where that was done before, whoever goes on with the selection learns of it there."""
+        if self._connection.brief is not self:
+            return
         seen = None if self._scout is None else self._scout.seen
         self.passage.heard()
         try:

@@ -103,7 +103,8 @@ class HttpScout:
         """Wait for the answer as `client` does. Raised: what `exchange.awaited` raises."""
         self._over = True
         self._watch.end(self)
-        connection = self._connection
+        connection, self._told = self._connection, _nobody
+        connection.ahead = None  # from now on there is somebody who awaits it
         response = connection.response or connection.expect(METHOD)
         if self.seen is not None:
             response.feed(self._data)
@@ -119,6 +120,7 @@ class HttpScout:
         if not self._over:
             self._over = True
             self._watch.end(self)
+            self._told = _nobody
             self._connection.ahead = None
             self._connection.abort()
 
