@@ -89,7 +89,7 @@ class Gateway(Reconsidering, Switching):
             verdict, forwarded = Perform(Reason.NO_CONDITIONS), _forwarded(write, None, lease)
         await self.confirm(write, lease)
         response = await self.perform(write, forwarded, lease)
-        tag = await self.settle(replace(write, asks=asks), response, lease)
+        tag = await self.settle(write if asks is write.asks else replace(write, asks=asks), response, lease)
         return Answer(verdict, presenting.written(response, tag, match.reading.rules))
 
     async def forwarded(
