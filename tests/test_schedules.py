@@ -75,7 +75,7 @@ class WithoutSelect(Gateway):
     ) -> Selection:
         seen = Response(200, TYPE, START)
         validator = self._minter.mint(match.tag_key, seen, match.route.rules)
-        return Selection(Representation(seen), validator, None, request, b"", SOMETIME, revalidated=True)
+        return Selection(Representation(seen), validator, None, request, request, SOMETIME, revalidated=True)
 
 
 class WithoutConfirm(Gateway):

@@ -137,6 +137,9 @@ def parse_list(text: str, tolerated: AbstractSet[Tolerated] = STRICT) -> TagList
     Raised when any part of it is malformed, when it holds no tag, or when it exceeds a limit: ValueError.
     """
     _check_length(text)
+    alone = _ENTITY_TAG.fullmatch(text)
+    if alone is not None and Tolerated.CODING_SUFFIX not in tolerated:  # as most clients send it
+        return (EntityTag(alone[2], weak=alone[1] is not None),)
     if text.strip(_OWS) == "*":
         return ANY
     elements = list(_elements(text, tolerated))

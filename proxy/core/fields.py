@@ -27,13 +27,13 @@ class Fields:
     """Immutable, ordered field lines; look-ups ignore case.
 
     `by_name` holds the values of each name in lower case, for the look-ups that every request needs; nobody changes it.
-    An object keeps the text of its lines and its latest edition, since clients repeat their heads.
+    An object keeps the text of its lines and its latest editions, since clients repeat their heads.
 
     >>> Fields([("Accept", "a"), ("accept", "b")]).get("ACCEPT")
     'a, b'
     """
 
-    __slots__ = ("_edition", "_text", "by_name", "lines")
+    __slots__ = ("_editions", "_inserted", "_text", "by_name", "lines")
 
     def __init__(self, lines: Iterable[tuple[str, str]] = ()) -> None:
         self.lines: tuple[tuple[str, str], ...] = tuple(lines)
@@ -42,7 +42,8 @@ class Fields:
             lower = name.lower()
             index[lower] = (*index[lower], value) if lower in index else (value,)
         self.by_name = index
-        self._edition: _Edition | None = None
+        self._editions: tuple[_Edition, ...] = ()
+        self._inserted: tuple[str, Fields] | None = None
         self._text: str | None = None
 
     @property
@@ -110,22 +111,33 @@ class Fields:
 
     def edited(self, dropped: AbstractSet[str], added: Sequence[tuple[str, str]] = ()) -> "Fields":
         """Return the lines whose lower-case name is not among `dropped`, and behind them those that are `added`."""
-        latest = self._edition
-        if latest is not None and latest[0] == dropped and latest[1] == added:
-            return latest[2]
+        for edition in self._editions:
+            if edition[0] == dropped and edition[1] == added:
+                return edition[2]
+        inserted = self._inserted
+        if inserted is not None and inserted[0] in dropped:  # they were made of the others before, mostly
+            return inserted[1].edited(dropped, added)
         index = self.by_name
         unchanged = dropped.isdisjoint(index)
         if unchanged and not added:
             return self
-        made = _blank(Fields)
-        made._edition = made._text = None  # noqa: SLF001 - another one of this class
         kept = self.lines if unchanged else [line for line in self.lines if line[0].lower() not in dropped]
-        made.lines = (*kept, *added)
-        made.by_name = index.copy() if unchanged else {name: index[name] for name in index if name not in dropped}
+        names = index.copy() if unchanged else {name: index[name] for name in index if name not in dropped}
         for name, value in added:
             lower = name.lower()
-            made.by_name[lower] = (*made.by_name[lower], value) if lower in made.by_name else (value,)
-        self._edition = (dropped, added, made)
+            names[lower] = (*names[lower], value) if lower in names else (value,)
+        made = _made((*kept, *added), names)
+        self._editions = ((dropped, added, made), *self._editions[: EDITIONS - 1])
+        return made
+
+    def inserting(self, at: int, name: str, value: str) -> "Fields":
+        """Return these lines with one more in front of the one at index `at`, of a name that none of them has.
+
+        What is made of either without that line is made once for both.
+        """
+        lower = name.lower()
+        made = _made((*self.lines[:at], (name, value), *self.lines[at:]), {**self.by_name, lower: (value,)})
+        made._inserted = lower, self  # noqa: SLF001 - another one of this class
         return made
 
     def end_to_end(self) -> "Fields":
@@ -146,4 +158,15 @@ _Edition = tuple[AbstractSet[str], Sequence[tuple[str, str]], Fields]
 
 NO_NAMES: Final[AbstractSet[str]] = frozenset()
 
+EDITIONS: Final = 2
+"""How many editions are kept: a client's fields are both selected with and written with."""
+
 _blank = Fields.__new__
+
+
+def _made(lines: tuple[tuple[str, str], ...], by_name: dict[str, tuple[str, ...]]) -> Fields:
+    """Return fields of which the index was made before."""
+    made = _blank(Fields)
+    made._editions, made._inserted, made._text = (), None, None  # noqa: SLF001 - the other half of the constructor
+    made.lines, made.by_name = lines, by_name
+    return made

@@ -64,23 +64,20 @@ class Match:
 class Routes:
     """All routes, in order: the first that matches is taken."""
 
-    __slots__ = ("_matched", "candidates", "routes", "unmatched")
+    __slots__ = ("_matched", "candidates", "routes", "trust_something", "unmatched")
 
     def __init__(self, routes: Sequence[Route], unmatched: Unmatched = Unmatched.RELAY) -> None:
         self.routes = tuple(routes)
         self.unmatched = unmatched
         self.candidates = (*self.routes, UNMATCHED) if unmatched is Unmatched.GUARD else self.routes
         """All routes in order, and behind them that of the default rules where it is in force."""
+        self.trust_something = any(route.trust > 0 for route in self.routes)
+        """Whether there is any route that answers by what is remembered."""
         self._matched = lru_cache(maxsize=KEPT)(self._match)
 
     def __reduce__(self) -> tuple[type["Routes"], tuple[object, ...]]:
         """Go to another process without what is remembered."""
         return Routes, (self.routes, self.unmatched)
-
-    @property
-    def trust_something(self) -> bool:
-        """Tell whether there is any route that answers by what is remembered."""
-        return any(route.trust > 0 for route in self.routes)
 
     @property
     def guard_something(self) -> bool:

@@ -144,8 +144,9 @@ def _tags(fields: Fields, name: str, tolerated: AbstractSet[Tolerated]) -> TagLi
 
 
 def _date(fields: Fields, name: str) -> int | None:
+    value = fields.get(name)
     # Joined lines are no date, so a repeated field is ignored like any invalid one.
-    return http_date.parse(fields.get(name) or "")
+    return None if value is None else http_date.parse(value)
 
 
 def _range_validator(fields: Fields) -> EntityTag | int | None:
@@ -165,6 +166,8 @@ def _demanded(method: str, conditions: Preconditions, current: Validator | None)
     """Return the conditions that apply. If-Range is never one: it selects a part, it forbids nothing (§13.1.5)."""
     if method in _UNCONDITIONAL:
         return _NOTHING
+    if conditions.if_unmodified_since is conditions.if_modified_since is conditions.if_range is None:
+        return conditions
     dated = current is not None and current.modified is not None  # else §13.1.3 and §13.1.4 have the dates ignored
     # A recipient that reads tags ignores the date beside them (§13.1.3, §13.1.4).
     until = conditions.if_unmodified_since if dated and conditions.if_match is None else None

@@ -36,6 +36,8 @@ NOT_SELECTING = (
 )
 """Fields of a request that a selection on its behalf does not carry."""
 
+_NOT_REVALIDATING = NOT_SELECTING | {"cache-control"}
+
 TRACING = frozenset({"baggage", "traceparent", "tracestate", "x-correlation-id", "x-request-id"})
 """Fields that differ from request to request and select nothing."""
 
@@ -63,16 +65,16 @@ def selection(request: Request, target: Target, *, revalidate: bool, fence_field
     caches between us and the origin server from answering with an old state. A fence that the client made up is left
     out, as in `write`.
     """
-    dropped = NOT_SELECTING if fence_field is None else NOT_SELECTING | {fence_field.lower()}
-    if revalidate:
-        fields = request.fields.edited(dropped | {"cache-control"}, _UNCODED_AND_FRESH)
-    else:
-        fields = request.fields.edited(dropped, _UNCODED)
-    return Request("GET", target, fields)
+    dropped = _NOT_REVALIDATING if revalidate else NOT_SELECTING
+    if fence_field is not None:
+        dropped |= {fence_field.lower()}
+    return Request("GET", target, request.fields.edited(dropped, _UNCODED_AND_FRESH if revalidate else _UNCODED))
 
 
 def on_behalf(request: Request, rules: SelectRules) -> Request:
     """Return a write with those fields alone that select, as its selection is made from it."""
+    if rules.fields is None and rules.accept is None:
+        return request
     fields = request.fields if rules.fields is None else _chosen(request.fields, rules.fields)
     return request.with_fields(fields if rules.accept is None else fields.replacing("Accept", rules.accept))
 
@@ -120,8 +122,8 @@ def write(
 
     Nor with a fence that its client made up, in the field where the origin server looks for one.
     """
-    fence = frozenset() if fence_field is None else frozenset({fence_field.lower()})
-    return request.with_fields(request.fields.edited(conditions | fence))
+    dropped = conditions if fence_field is None else conditions | {fence_field.lower()}
+    return request.with_fields(request.fields.edited(dropped))
 
 
 def _selecting(fields: Fields, rules: SelectRules) -> Fields:

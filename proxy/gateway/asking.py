@@ -111,8 +111,7 @@ class Asking:
             received, routes = selected.response, self._routes
             validator, tagged = await self._craft.tagged(request, match, received, routes, writes=writes)
             selected = Representation(tagged)
-        selector = speaks_for(match, asked)
-        selection = Selection(selected, validator, shown.rest, request, selector, began, revalidate, shown.digest)
+        selection = Selection(selected, validator, shown.rest, request, asked, began, revalidate, shown.digest)
         if under is not None and self._sharing.awaits(match.lock_key):
             self._tell(match, selection, begun, kept=shown.validator is None)
         return selection
@@ -128,7 +127,7 @@ class Asking:
             return
         shows = kept and len(head.content) < LARGE and "set-cookie" not in head.fields
         seen = replace(selection, rest=None) if shows or isinstance(selected, Opaque) else remembered(match, selection)
-        self._sharing.tell(match.lock_key, selection.selector, seen, begun=begun)
+        self._sharing.tell(match.lock_key, speaks_for(match, selection.asked), seen, begun=begun)
 
     def selector(self, request: Request, match: Match) -> bytes:
         """Return what a selection on behalf of a write goes by."""

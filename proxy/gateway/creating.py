@@ -25,6 +25,7 @@ PATIENCE: Final = 1.0
 CREATED: Final = 201
 NAMING: Final = ("Location", "Content-Location")
 """Fields whose resources a successful write may have changed, besides its target (RFC 9111 §4.4)."""
+_NAMING: Final = frozenset(map(str.lower, NAMING))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,8 @@ class Creating(Viewing):
 
     async def follow(self, creation: Creation, journal: Journal) -> EntityTag | None:
         """Return the tag of what was created, where the route says it, and forget what may have changed."""
+        if _NAMING.isdisjoint(creation.response.fields.by_name):
+            return None
         route = creation.match.route
         says = route.guard is Guard.ENFORCE and route.etag_on_write is TagOnWrite.ALWAYS
         tag = await self.tag_of_created(creation, journal) if says else None

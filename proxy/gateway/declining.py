@@ -10,7 +10,7 @@ from proxy.core.message import Response
 from proxy.core.presenting import Statement
 from proxy.core.representation import Absent, Opaque, Representation
 from proxy.core.verdict import AlreadyApplied, Indeterminate, PreconditionFailed, Reason, Verdict
-from proxy.gateway.asking import remembered
+from proxy.gateway.asking import remembered, speaks_for
 from proxy.gateway.exchange import Answer, Selection, Write
 from proxy.gateway.reading import Reading, comparable
 
@@ -58,7 +58,8 @@ class Declining(Reading):
 
     async def _remember(self, write: Write, selection: Selection) -> None:
         try:
-            await self._state.remember(write.match.lock_key, selection.selector, remembered(write.match, selection))
+            selector = speaks_for(write.match, selection.asked)
+            await self._state.remember(write.match.lock_key, selector, remembered(write.match, selection))
         except BaseException:  # cancelled: nobody is left to close it
             await selection.aclose()
             raise

@@ -63,15 +63,16 @@ class Selection:
     A selection that was not made for its content may have none (`skimming.Needs`); `digest` is that of content that was
     hashed and not kept, where it was asked for.
 
-    `asks` is the request on whose behalf it was made, `selector` what another must equal for this one to speak for it,
-    `began` when the origin was asked; `revalidated`: no cache on the way there answered.
+    `asks` is the request on whose behalf it was made, `asked` what the origin server was asked whatever the lease: what
+    another must equal for this one to speak for it (`asking.speaks_for`). `began` is when it was asked; `revalidated`:
+    no cache on the way there answered.
     """
 
     selected: Selected
     validator: Validator | None
     rest: Reply | None
     asks: Request
-    selector: bytes
+    asked: Request
     began: Moment
     revalidated: bool
     digest: bytes | None = None

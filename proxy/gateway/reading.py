@@ -18,7 +18,7 @@ from proxy.core.route import Guard, Route
 from proxy.core.tag_rules import Aba
 from proxy.core.verdict import NotModified, Perform, PreconditionFailed, Reason, Verdict
 from proxy.errors import Failure, MalformedPrecondition, NotSent, StoreFailure, Unanswered, Unverifiable
-from proxy.gateway.asking import remembered
+from proxy.gateway.asking import remembered, speaks_for
 from proxy.gateway.creating import Creating, Creation
 from proxy.gateway.exchange import Answer, Plan, Selection, Underway, matched, unknown
 from proxy.gateway.planning import plan
@@ -144,7 +144,8 @@ class Reading(Creating):
         """Answer a GET or HEAD from a representation, as its preconditions will have it."""
         again = match.route.trust or KNOWN
         whole = presenting.tagged(selection.selected.response, current, match.reading.rules)
-        self._state.mention(match.lock_key, selection.selector, remembered(match, selection, whole), again=again)
+        selector = speaks_for(match, selection.asked)
+        self._state.mention(match.lock_key, selector, remembered(match, selection, whole), again=again)
         verdict = self.judge_by(request.method, match, conditions, current)
         if isinstance(verdict, NotModified):
             return Answer(verdict, presenting.not_modified(whole))

@@ -5,8 +5,6 @@ not: whether one refuses a request (`proxy.gateway.reconsidering`). Nothing is k
 may be told, so there is nothing to forget after a write: who waited then still had arrived before.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 
@@ -44,17 +42,21 @@ class Sharing:
         """Return a number higher than all before: requests and selections of this process have an exact order."""
         return next(self._order)
 
-    @contextmanager
-    def waiting(self, key: str) -> Iterator[None]:
-        """Be told what is seen of `key` meanwhile."""
+    def waiting(self, key: str) -> "Waiting":
+        """Be told what is seen of `key` while the body runs."""
+        return Waiting(self, key)
+
+    def enter(self, key: str) -> None:
+        """Begin to wait."""
         self._waiting[key] = self._waiting.get(key, 0) + 1
-        try:
-            yield
-        finally:
-            self._waiting[key] -= 1
-            if not self._waiting[key]:
-                del self._waiting[key]
-                self._sights.pop(key, None)
+
+    def leave(self, key: str) -> None:
+        """Wait no longer."""
+        others = self._waiting.pop(key) - 1
+        if others:
+            self._waiting[key] = others
+        else:
+            self._sights.pop(key, None)
 
     def awaits(self, key: str) -> bool:
         """Tell whether anybody waits for `key`."""
@@ -78,3 +80,19 @@ class Sharing:
         if sight is not None:
             sights[selector] = sights.pop(selector)  # what is asked for stays
         return sight
+
+
+class Waiting:
+    """One that waits, for as long as the body runs."""
+
+    __slots__ = ("_key", "_sharing")
+
+    def __init__(self, sharing: Sharing, key: str) -> None:
+        self._sharing = sharing
+        self._key = key
+
+    def __enter__(self) -> None:
+        self._sharing.enter(self._key)
+
+    def __exit__(self, *_fault: object) -> None:
+        self._sharing.leave(self._key)

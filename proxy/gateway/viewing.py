@@ -9,7 +9,7 @@ from dataclasses import replace
 from proxy.core.matching import Match
 from proxy.core.message import Request
 from proxy.core.representation import Representation
-from proxy.gateway.asking import asked_of_origin, speaks_for
+from proxy.gateway.asking import asked_of_origin
 from proxy.gateway.comparing import Comparing
 from proxy.gateway.exchange import Selection, Underway
 from proxy.gateway.skimming import Needs
@@ -44,5 +44,4 @@ class Viewing(Comparing):
             received, routes = selected.response, self._routes
             validator, tagged = await self._craft.tagged(request, match, received, routes, whole=whole.validator)
             selected = Representation(tagged)
-        selector = speaks_for(match, asked)
-        return replace(whole, selected=selected, validator=validator, rest=shown.rest, selector=selector)
+        return replace(whole, selected=selected, validator=validator, rest=shown.rest, asked=asked)

@@ -5,8 +5,7 @@ awaits ports and nothing else: it knows no event loop, clock, socket or store, s
 through every interleaving. It decides; it writes no HTTP of its own but the fields that name the current state.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from functools import partial
 
@@ -31,6 +30,7 @@ from proxy.gateway import rewriting
 from proxy.gateway.creating import Creation
 from proxy.gateway.exchange import Answer, Plan, Selection, Write, matched, unknown
 from proxy.gateway.glancing import Glancing
+from proxy.gateway.holding import Holding
 from proxy.gateway.reconsidering import Overtaken, Reconsidering
 from proxy.gateway.skimming import Needs
 from proxy.gateway.switching import Switching
@@ -90,7 +90,7 @@ class Gateway(Reconsidering, Switching, Glancing):
             verdict, forwarded = Perform(Reason.NO_CONDITIONS), _forwarded(write, None, lease)
         await self.confirm(write, lease)
         response = await self.perform(write, forwarded, lease)
-        tag = await self.settle(replace(write, asks=asks), response, lease)
+        tag = await self.settle(write if asks is write.asks else replace(write, asks=asks), response, lease)
         return Answer(verdict, presenting.written(response, tag, match.reading.rules))
 
     async def forwarded(
@@ -121,8 +121,7 @@ class Gateway(Reconsidering, Switching, Glancing):
             return None
         return await self.presume(write.asks, write.match, write.conditions, write.journal)
 
-    @asynccontextmanager
-    async def hold(self, write: Write) -> AsyncIterator[Lease]:
+    def hold(self, write: Write) -> AbstractAsyncContextManager[Lease]:
         """Keep every other writer of the resource out, from here to the end of the write (I1, I9).
 
         Raised when what is seen meanwhile refuses a write that waits: `Overtaken`.
@@ -131,12 +130,7 @@ class Gateway(Reconsidering, Switching, Glancing):
         waiters = None if write.exclusive else rules.waiters
         check = partial(self.overtaken, write) if write.depends_on_state else None
         terms = LeaseTerms(rules.wait, rules.read, rules.write, waiters, check)
-        with ExitStack() as waiting:
-            waiting.enter_context(write.journal.step(Step.HOLD))
-            waiting.enter_context(self._sharing.waiting(write.match.lock_key))
-            async with self._lock.hold(write.match.lock_key, terms) as lease:
-                waiting.close()
-                yield lease
+        return Holding(self._lock.hold(write.match.lock_key, terms), write, self._sharing)
 
     def evaluate(self, write: Write, selection: Selection) -> Verdict:
         """Compare the preconditions with what the origin server just showed (RFC 9110 section 13.2.2)."""

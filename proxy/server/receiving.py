@@ -41,10 +41,10 @@ class Arriving:
         """Bytes announced; None when it comes in chunks."""
         return self._length
 
-    @property
-    def arrived(self) -> bool:
-        """Tell whether all of it is here, or will never be."""
-        return self._stream.is_eof() or self._stream.exception() is not None
+    def at_once(self) -> bytes | None:
+        """Return all of it where it is here, as small content is, mostly; None where it has to be iterated."""
+        here = self._stream.is_eof() and self._stream.exception() is None
+        return self._stream.read_nowait() if here else None
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
@@ -75,7 +75,7 @@ class Received:
         self._file: IO[bytes] | None = None
         self._filed = 0
         self._writing: asyncio.Future[None] | None = None
-        self._hash = blake2b(digest_size=DIGEST_SIZE)  # of what is in the file: in the thread that writes there
+        self._hash: blake2b | None = None  # of what is in the file: in the thread that writes there
 
     @property
     def length(self) -> int:
@@ -90,7 +90,7 @@ class Received:
     @property
     def digest(self) -> bytes:
         """BLAKE2b-256 of the bytes."""
-        whole = self._hash.copy()
+        whole = blake2b(digest_size=DIGEST_SIZE) if self._hash is None else self._hash.copy()
         whole.update(self._tail)
         return whole.digest()
 
@@ -118,6 +118,8 @@ class Received:
             self._close_file()
 
     def _store(self, content: bytes) -> None:
+        if self._hash is None:
+            self._hash = blake2b(digest_size=DIGEST_SIZE)
         self._hash.update(content)
         if self._file is None:
             self._file = TemporaryFile(buffering=0)  # noqa: SIM115 - closed by `close`
@@ -151,8 +153,9 @@ async def receive(content: Arriving, limit: int, seconds: float) -> Received:
         raise _too_large(limit)
     received = Received()
     try:
-        if content.arrived:  # as small content has, mostly: nothing to wait for
-            await _take(content, received, limit)
+        whole = content.at_once()
+        if whole is not None:
+            await _add(whole, received, limit)
             return received
         async with asyncio.timeout(seconds):
             await _take(content, received, limit)
@@ -209,9 +212,13 @@ async def begin(content: Arriving, limit: int, seconds: float) -> tuple[Received
 
 async def _take(content: Arriving, received: Received, limit: int) -> None:
     async for piece in content:
-        if received.length + len(piece) > limit:
-            raise _too_large(limit)
-        await received.add(piece)
+        await _add(piece, received, limit)
+
+
+async def _add(piece: bytes, received: Received, limit: int) -> None:
+    if received.length + len(piece) > limit:
+        raise _too_large(limit)
+    await received.add(piece)
 
 
 def _too_large(limit: int) -> ContentTooLarge:

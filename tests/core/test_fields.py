@@ -155,3 +155,29 @@ def test_end_to_end_is_idempotent(written: list[tuple[str, str]]) -> None:
 def test_a_list_has_elements(values: list[str], elements: tuple[str, ...]) -> None:
     """RFC 9110 §5.6.1: white space around them and empty ones do not count; lines are one list."""
     assert Fields(("Vary", value) for value in values).elements("vary") == elements
+
+
+@pytest.mark.parametrize("at", range(3))
+def test_a_line_in_front_of_another(at: int) -> None:
+    """The lines are those that stood there and the new one in its place, and each finds its values."""
+    lines = [("A", "1"), ("b", "2")]
+    inserted = Fields(lines).inserting(at, "New", "x")
+    expected = Fields([*lines[:at], ("New", "x"), *lines[at:]])
+    assert (inserted.lines, inserted.by_name, inserted.text) == (expected.lines, expected.by_name, expected.text)
+
+
+def test_what_is_made_without_an_inserted_line() -> None:
+    """Dropping the line gives what the others give, the very same object; keeping it does not lose it."""
+    others = Fields([("A", "1"), ("B", "2")])
+    one, two = others.inserting(1, "New", "x"), others.inserting(1, "New", "y")
+    assert one.edited({"new"}) is others
+    assert one.edited({"new", "a"}, (("C", "3"),)) is two.edited({"new", "a"}, (("C", "3"),))
+    assert one.edited({"a"}) == Fields([("New", "x"), ("B", "2")])
+
+
+def test_two_editions_in_turn() -> None:
+    """A client's fields are selected with and written with, again and again: each is made once."""
+    fields = Fields([("A", "1"), ("B", "2")])
+    first, second = fields.edited({"a"}), fields.edited({"b"})
+    assert fields.edited({"a"}) is first
+    assert fields.edited({"b"}) is second

@@ -15,6 +15,7 @@ from tests.support.scripted import Canned, Rig, answering, request
 JSON, XML = "application/json", "application/xml"
 RIG = Rig(answering(Canned()))
 MATCH = matched(RIG.gateway.identify(request("PUT", "/wiki/1")))
+ASKED = request("GET", "/wiki/1")
 
 
 def head(media_type: str, status: int = 200) -> Response:
@@ -26,13 +27,13 @@ def shown(media_type: str) -> Selection:
     """Return a selection of a representation."""
     validator = RIG.minter.mint(MATCH.tag_key, head(media_type), RIG.route.rules)
     selected = Representation(head(media_type))
-    return Selection(selected, validator, None, request("GET", "/wiki/1"), b"", SOMETIME, revalidated=True)
+    return Selection(selected, validator, None, ASKED, ASKED, SOMETIME, revalidated=True)
 
 
 def unshown(status: int) -> Selection:
     """Return one that shows no state."""
     selected = classify(head(JSON, status), whole=True)
-    return Selection(selected, None, None, request("GET", "/wiki/1"), b"", SOMETIME, revalidated=True)
+    return Selection(selected, None, None, ASKED, ASKED, SOMETIME, revalidated=True)
 
 
 def naming(media_type: str) -> Preconditions:

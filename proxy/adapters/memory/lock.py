@@ -8,12 +8,11 @@ clock is that of the loop's deadlines: one that goes on in a suspended machine w
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from math import ceil
 from typing import Final
 
-from proxy.adapters.memory.lease import MemoryLease
+from proxy.adapters.memory.lease import Holding, MemoryLease
 from proxy.adapters.memory.queueing import Resource, Turn, Waiter
 from proxy.adapters.memory.state import MemoryState
 from proxy.errors import LeaseLost, ResourceBusy
@@ -50,14 +49,9 @@ class MemoryLock:
         self._resources: dict[str, Resource] = {}
         self._fence = 0
 
-    @asynccontextmanager
-    async def hold(self, key: str, terms: LeaseTerms) -> AsyncIterator[MemoryLease]:
+    def hold(self, key: str, terms: LeaseTerms) -> Holding:
         """Wait for `key` on entering, release it on leaving, and never raise there (I8)."""
-        lease = await self.acquire(key, terms)
-        try:
-            yield lease
-        finally:
-            self.release(lease)
+        return Holding(self, key, terms)
 
     def waiting(self) -> int:
         """Return how many requests queue."""
@@ -69,7 +63,9 @@ class MemoryLock:
 
     async def acquire(self, key: str, terms: LeaseTerms) -> MemoryLease:
         """Return a lease of `key`; raise `ResourceBusy` when the queue or the wait is too long."""
-        resource = self._resources.setdefault(key, Resource())
+        resource = self._resources.get(key)
+        if resource is None:
+            return self._grant(key, Resource(), terms)
         self._advance(key, resource)
         if resource.free:
             return self._grant(key, resource, terms)
@@ -85,7 +81,10 @@ class MemoryLock:
             self._outlive(resource, lease)
             return
         self._vacate(resource)
-        self._advance(lease.key, resource)
+        if resource.queue:
+            self._advance(lease.key, resource)
+        else:
+            del self._resources[lease.key]
 
     def has(self, lease: MemoryLease) -> bool:
         """Tell whether a lease holds its resource still."""
