@@ -17,6 +17,7 @@ _NAMES: Final = b"|".join(re.escape(name.encode()) for name in sorted(TRACING))
 # Visible ASCII alone: no white space that a parser would take off, nothing that it would refuse.
 _NAMED: Final = re.compile(rb"\r\n(%b): ([!-~]{1,512})(?=\r\n)" % _NAMES, re.IGNORECASE)
 _MASKED: Final = rb"\r\n\1: " + MARK
+_MARKED: Final = MARK.decode("ascii")
 
 Values = list[tuple[bytes, bytes]]
 """Names and the values taken out, in their order."""
@@ -36,6 +37,14 @@ def unmasked(parts: list[bytes], values: Values) -> bytes:
     return joined
 
 
-def fields(values: Values) -> Fields:
-    """Return the field lines of values that were taken out."""
-    return Fields([(name.decode("ascii"), value.decode("ascii")) for name, value in values])
+def named(fields: Fields) -> Fields:
+    """Return those field lines whose values may have been taken out."""
+    return Fields([line for line in fields.lines if line[0].lower() in TRACING])
+
+
+def filled(fields: Fields, values: Values) -> Fields:
+    """Return field lines with the values put back where there are marks, in their order."""
+    rest = iter(values)
+    return Fields(
+        [(name, next(rest)[1].decode("ascii") if value == _MARKED else value) for name, value in fields.lines]
+    )

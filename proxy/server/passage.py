@@ -12,8 +12,7 @@ from proxy.core.minting import Validator
 from proxy.core.verdict import WORDS, NotModified, Verdict
 from proxy.errors import ClientGone
 from proxy.problems import name_of
-from proxy.server import masking
-from proxy.server.masking import Values
+from proxy.server.masking import Values, filled
 from proxy.server.questions import Question
 from proxy.telemetry import milliseconds, timestamp
 
@@ -69,7 +68,7 @@ class Passage:
         unmodified = isinstance(verdict, NotModified)
         return {
             "time": timestamp(self.arrived),
-            "id": (values and correlation.sent(masking.fields(values))) or f"{getrandbits(64):016x}",
+            "id": correlation.sent(filled(question.named, values)) or f"{getrandbits(64):016x}",
             "method": "GET",
             "path": question.path,
             "route": question.glance.match.route.name,

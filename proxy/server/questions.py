@@ -21,7 +21,7 @@ from proxy.gateway.glancing import Glance
 from proxy.ports import Scouts
 from proxy.server.exchange import AROUND_THE_PATH, as_received
 from proxy.server.incoming import Incomings
-from proxy.server.masking import MARK, Values, masked
+from proxy.server.masking import MARK, Values, masked, named
 from proxy.server.parsing import LIMITS
 
 KEPT: Final = 1024
@@ -40,13 +40,15 @@ _MORE_TO_IT: Final = frozenset({"content-length", "transfer-encoding", "expect",
 class Question:
     """A read that takes one look (`Glance`), ready to be asked: `parts` is how, cut where a value was taken out of it.
 
-    `path` and `if_match` are for its line in the log, `fields` those of the request as received, `origin` the page's.
+    `path` and `if_match` are for its line in the log, `fields` those of the request as received, `named` the ones of
+    them that name it, `origin` the page's.
     """
 
     glance: Glance
     plan: Plan
     parts: list[bytes]
     fields: Fields
+    named: Fields
     path: str
     if_match: str | None
     origin: str | None
@@ -95,7 +97,7 @@ class Questions:
         parts = self._scouts.ready(glance.asked).split(MARK)
         path = AROUND_THE_PATH.sub("", raw_target)
         if_match, origin = received.get("if-match"), received.get("origin")
-        return Question(glance, plan, parts, received, path, if_match, origin)
+        return Question(glance, plan, parts, received, named(received), path, if_match, origin)
 
     def _parsed(self, head: bytes) -> RawRequestMessage | None:
         """Read a head as every connection does; None where that finds anything but one request."""
