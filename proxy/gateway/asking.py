@@ -180,7 +180,7 @@ class Asking:
         underway: Underway | None = None,
     ) -> Shown:
         """Send a selection, unless that was done, and see what it shows."""
-        reply = await (self._sent(sent, match) if underway is None else underway.landed())
+        reply = await (self._sent(sent, match) if underway is None else underway.landed(None))
         if step is not Step.SETTLE:  # the write was answered already, and that is what is told
             journal.note(upstream_status=reply.status)
         journal.heard(cors.said(reply.fields))

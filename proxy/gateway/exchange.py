@@ -18,7 +18,7 @@ from proxy.core.representation import Selected
 from proxy.core.verdict import Verdict
 from proxy.errors import Failure, OutcomeUnknown, Unanswered
 from proxy.gateway.skimming import Needs
-from proxy.ports import Journal, ReceivedContent, Reply
+from proxy.ports import InterimListener, Journal, ReceivedContent, Reply
 
 
 class Kind(Enum):
@@ -85,10 +85,13 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Underway:
-    """A selection that was sent already. `began` is from before that, `landed` waits for its answer."""
+    """A read that was sent already.
+
+    `began` is from before that; `landed` waits for its answer, and tells of interim ones.
+    """
 
     began: Moment
-    landed: Callable[[], Awaitable[Reply]]
+    landed: Callable[[InterimListener | None], Awaitable[Reply]]
 
 
 @dataclass(frozen=True, slots=True)

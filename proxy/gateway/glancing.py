@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from proxy.core import effort, presenting
 from proxy.core.effort import Effort
-from proxy.core.matching import Match
+from proxy.core.matching import UNMATCHED, Match
 from proxy.core.message import Request, Response
 from proxy.core.minting import Validator
 from proxy.core.moment import Moment
@@ -38,8 +38,26 @@ class Glance:
     budget: Budget
 
 
+@dataclass(frozen=True, slots=True)
+class Passing:
+    """A read that is passed on as it is, and so is its answer. `match` is None where no route speaks."""
+
+    match: Match | None
+    asked: Request
+    budget: Budget
+
+
 class Glancing(Reading):
     """Say what is asked, and what is made of the answer. Nothing here is a coroutine."""
+
+    def passing(self, request: Request, planned: Plan) -> Passing | None:
+        """Return a read that nothing is guarded of; None for every other request."""
+        match = planned.match
+        guarded = match is not None and match.route.guard is not Guard.OFF
+        if planned.kind is not Kind.RELAY or request.method != "GET" or guarded:
+            return None
+        timeouts = (UNMATCHED if match is None else match.route).timeouts
+        return Passing(match, request, Budget(timeouts.connect, timeouts.relay))
 
     def glance(self, request: Request, planned: Plan) -> Glance | None:
         """Return what has to be looked at for a request; None where that is not all.

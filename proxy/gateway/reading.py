@@ -44,15 +44,16 @@ class Reading(Creating):
         """Say what is to be done with a request, and by which route."""
         return plan(self._routes, request)
 
-    async def relay(
+    async def relay(  # noqa: PLR0913, PLR0917 - all of a request, and how far it is
         self,
         request: Request,
         content: Content | None,
         planned: Plan,
         journal: Journal,
         interim: InterimListener | None = None,
+        underway: Underway | None = None,
     ) -> Answer:
-        """Pass a request on as it is, and its answer back as it comes."""
+        """Pass a request on as it is, unless that was done, and its answer back as it comes."""
         match, began = planned.match, self._state.now()
         route = UNMATCHED if match is None else match.route
         guarded = match is not None and route.guard is not Guard.OFF
@@ -61,7 +62,11 @@ class Reading(Creating):
         with journal.step(Step.RELAY):
             try:
                 await self._count(request, planned)
-                reply = await self._upstream.send(sent, content, purpose=Purpose.RELAY, budget=budget, interim=interim)
+                reply = (
+                    await self._upstream.send(sent, content, purpose=Purpose.RELAY, budget=budget, interim=interim)
+                    if underway is None
+                    else await underway.landed(interim)
+                )
                 await self._forget(request, planned, reply)
             except Unanswered as failure:
                 await self._forget(request, planned, ahead=route.timeouts.settle)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from proxy.core.message import Response
 from proxy.gateway import Gateway, Plan
 from proxy.gateway.exchange import Underway
+from proxy.gateway.glancing import Passing
 from proxy.ports import Scout, Scouts
 from proxy.server.draining import Census
 from proxy.server.ledger import Ledger
@@ -70,7 +71,7 @@ class Brief:
         """Send the selection; tell whether it was possible."""
         question, values = self._question, self._values
         ready = unmasked(question.parts, values) if values else question.parts[0]
-        self._scout = self._way.scouts.set_out(ready, question.glance.budget, self._heard)
+        self._scout = self._way.scouts.set_out(ready, question.asks.budget, self._heard)
         if self._scout is None:
             return False
         self._way.census.begin_exchange()
@@ -115,18 +116,28 @@ class Brief:
         """Answer by what was seen, if the client is still there; tell whether that was possible."""
         if self._way.census.draining or len(seen.content) > AT_ONCE:
             return False
-        glimpsed = self._way.gateway.glimpsed(self._question.glance, self._began, seen)
-        if glimpsed is None:
+        message = self._message(seen)
+        if message is None:
             return False
-        message = self._way.spelling.message(self._question, seen, *glimpsed)
         if not self._connection.answer(message):
             self._connection.leave_shortcut()
             return True
         if self._scout is not None:
             self._scout.done()
-        self.passage.answered(*glimpsed, len(seen.content))
+        self.passage.answered(seen)
         self._end()
         return True
+
+    def _message(self, seen: Response) -> bytes | None:
+        """Return the answer by what was seen; None where it takes more than that."""
+        asks = self._question.asks
+        if isinstance(asks, Passing):
+            return self._way.spelling.passed(seen)
+        glimpsed = self._way.gateway.glimpsed(asks, self._began, seen)
+        if glimpsed is None:
+            return None
+        self.passage.judged(*glimpsed)
+        return self._way.spelling.message(self._question, asks, seen, *glimpsed)
 
     def _end(self) -> None:
         self._scout = None

@@ -10,7 +10,8 @@ from proxy.core import correlation
 from proxy.core.cors import Cors, Sharing
 from proxy.core.fields import Fields
 from proxy.core.route import Guard
-from proxy.ports import Step
+from proxy.gateway import Plan
+from proxy.gateway.exchange import Underway
 from proxy.problems import OURS, Wording
 from proxy.server.answering import Answerer
 from proxy.server.incoming import Incoming
@@ -42,7 +43,7 @@ class Exchange:
         self.brief = self.connection.take_lengthened()
         self.journal = RequestJournal()
         if self.brief is not None:
-            self.journal.resume(Step.SELECT, self.brief.passage.arrived, self.brief.passage.started)
+            self.brief.passage.resume(self.journal)
         self.answerer = Answerer(request, self.connection, parting=incoming.heavy)
         self.method = request.method
         self.version = incoming.version
@@ -81,6 +82,10 @@ class Exchange:
     def wording(self) -> Wording:
         """How a refusal is put."""
         return OURS if self.route is None else Wording(self.route.problem, self.id)
+
+    def underway(self, plan: Plan) -> Underway | None:
+        """Return what was sent of it on the short way, if that is what is to be sent."""
+        return None if self.brief is None else self.brief.underway(plan)
 
     def content(self) -> Arriving:
         """Return the content as it arrives. The framing has been checked by then (`core.admission`)."""

@@ -121,8 +121,7 @@ class Handling:
         if content_of_get and matched(plan).route.guard is not Guard.REPORT:
             raise MalformedRequest(f"{request.method} must have no content here.")
         if plan.kind is Kind.OBSERVE and not content_of_get:
-            underway = None if exchange.brief is None else exchange.brief.underway(plan)
-            answer = await self._gateway.observe(request, plan, exchange.journal, underway)
+            answer = await self._gateway.observe(request, plan, exchange.journal, exchange.underway(plan))
         elif exchange.framed and uninjecting.concerns(request, plan.match):
             await self._pass_whole(exchange, request, plan)
             return
@@ -152,9 +151,10 @@ class Handling:
             content.close()
 
     async def _onward(self, exchange: Exchange, request: Request, content: Content | None, plan: Plan) -> Answer:
-        passing = self._gateway.report if plan.kind is Kind.REPORT else self._gateway.relay
-        onward = cors.relayed(exchange.cors, request)
-        return await passing(onward, content, plan, exchange.journal, self._interim(exchange))
+        onward, interim = cors.relayed(exchange.cors, request), self._interim(exchange)
+        if plan.kind is Kind.REPORT:
+            return await self._gateway.report(onward, content, plan, exchange.journal, interim)
+        return await self._gateway.relay(onward, content, plan, exchange.journal, interim, exchange.underway(plan))
 
     async def _guard(self, exchange: Exchange, request: Request, plan: Plan) -> None:
         """Receive the whole content, then write: no lock is held while a client sends (I10)."""

@@ -6,15 +6,19 @@ What lives here: its times and facts, so that it is the line that the long way w
 import time
 from collections.abc import Callable
 from random import getrandbits
+from typing import Final
 
 from proxy.core import correlation
+from proxy.core.message import Response
 from proxy.core.minting import Validator
 from proxy.core.verdict import WORDS, NotModified, Verdict
 from proxy.errors import ClientGone
+from proxy.gateway.glancing import Glance
+from proxy.ports import Step
 from proxy.problems import name_of
 from proxy.server.masking import Values, filled
 from proxy.server.questions import Question
-from proxy.telemetry import milliseconds, timestamp
+from proxy.telemetry import RequestJournal, milliseconds, timestamp
 
 
 class Passage:
@@ -23,10 +27,10 @@ class Passage:
     __slots__ = (
         "_asked",
         "_current",
-        "_length",
         "_monotonic",
         "_over",
         "_question",
+        "_seen",
         "_values",
         "_verdict",
         "arrived",
@@ -47,16 +51,25 @@ class Passage:
         self.started = self._asked = self._over = monotonic()
         self._verdict: Verdict | None = None
         self._current: Validator | None = None
-        self._length = 0
+        self._seen: Response | None = None
 
     def heard(self) -> None:
         """Note that the origin server has answered."""
         self._asked = self._monotonic()
 
-    def answered(self, verdict: Verdict, current: Validator, length: int) -> None:
-        """Note what it came to, by a content of so many bytes, and that all is over."""
-        self._verdict, self._current, self._length = verdict, current, length
+    def judged(self, verdict: Verdict, current: Validator) -> None:
+        """Note what its preconditions came to, and by which state."""
+        self._verdict, self._current = verdict, current
+
+    def answered(self, seen: Response) -> None:
+        """Note by what it was answered, and that all is over."""
+        self._seen = seen
         self._over = self._monotonic()
+
+    def resume(self, journal: RequestJournal) -> None:
+        """Let a journal go on with a read that takes the long way."""
+        step = Step.SELECT if isinstance(self._question.asks, Glance) else Step.RELAY
+        journal.resume(step, self.arrived, self.started)
 
     def left(self) -> None:
         """Note that the client left before it was answered."""
@@ -64,30 +77,44 @@ class Passage:
 
     def line(self) -> dict[str, object]:
         """Return the members of the line, in the order of `telemetry.MEMBERS`."""
-        question, values, verdict = self._question, self._values, self._verdict
+        question, verdict, seen = self._question, self._verdict, self._seen
+        match, guarded = question.asks.match, isinstance(question.asks, Glance)
         unmodified = isinstance(verdict, NotModified)
+        asked = milliseconds(self._asked - self.started)
         return {
             "time": timestamp(self.arrived),
-            "id": correlation.sent(filled(question.named, values)) or f"{getrandbits(64):016x}",
+            "id": self._name() or f"{getrandbits(64):016x}",
             "method": "GET",
             "path": question.path,
-            "route": question.glance.match.route.name,
-            "status": None if verdict is None else (304 if unmodified else 200),
-            "upstream_status": None if verdict is None else 200,
+            "route": None if match is None else match.route.name,
+            "status": None if seen is None else (_NOT_MODIFIED if unmodified else seen.status),
+            "upstream_status": None if seen is None else seen.status,
             "verdict": None if verdict is None else WORDS[type(verdict)],
-            "reason": _GONE_REASON if verdict is None else verdict.reason.value,
+            "reason": _GONE_REASON if seen is None else verdict and verdict.reason.value,
             "if_match": question.if_match,
-            "etag": None if self._current is None else str(self._current.tag),
+            "etag": self._tag(),
             "duration_ms": milliseconds(self._over - self.started),
-            "select_ms": milliseconds(self._asked - self.started),
-            "perform_ms": None,
+            "select_ms": asked if guarded else None,
+            "perform_ms": None if guarded else asked,
             "wait_ms": None,
             "overhead_ms": milliseconds(self._over - self._asked),
             "bytes_in": 0,
-            "bytes_out": 0 if unmodified else self._length,
-            "outcome": _GONE_OUTCOME if verdict is None else None,
+            "bytes_out": 0 if seen is None or unmodified else len(seen.content),
+            "outcome": _GONE_OUTCOME if seen is None else None,
         }
 
+    def _name(self) -> str | None:
+        """Return the name that the request came with."""
+        named = self._question.named
+        return correlation.sent(filled(named, self._values)) if named else None
 
+    def _tag(self) -> str | None:
+        """Return the tag in the answer."""
+        if self._current is not None:
+            return str(self._current.tag)
+        return None if self._seen is None else self._seen.fields.get("etag")
+
+
+_NOT_MODIFIED: Final = 304
 _GONE = ClientGone("")
 _GONE_REASON, _GONE_OUTCOME = name_of(_GONE), _GONE.outcome.value

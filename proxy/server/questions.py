@@ -17,7 +17,7 @@ from proxy.core.fields import Fields
 from proxy.core.message import Request
 from proxy.errors import Failure
 from proxy.gateway import Gateway, Plan
-from proxy.gateway.glancing import Glance
+from proxy.gateway.glancing import Glance, Passing
 from proxy.ports import Scouts
 from proxy.server.exchange import AROUND_THE_PATH, as_received
 from proxy.server.incoming import Incomings
@@ -38,13 +38,13 @@ _MORE_TO_IT: Final = frozenset({"content-length", "transfer-encoding", "expect",
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Question:
-    """A read that takes one look (`Glance`), ready to be asked: `parts` is how, cut where a value was taken out of it.
+    """A read that takes one request and its answer: `parts` is how that is sent, cut where a value was taken out of it.
 
     `path` and `if_match` are for its line in the log, `fields` those of the request as received, `named` the ones of
     them that name it, `origin` the page's.
     """
 
-    glance: Glance
+    asks: Glance | Passing
     plan: Plan
     parts: list[bytes]
     fields: Fields
@@ -91,13 +91,13 @@ class Questions:
     def _asked(self, raw_target: str, received: Fields, onward: Fields) -> Question | None:
         request = Request("GET", admission.admit_line("GET", raw_target, onward), onward)
         plan = self._gateway.identify(request)
-        glance = self._gateway.glance(request, plan)
-        if glance is None:
+        asks = self._gateway.passing(request, plan) or self._gateway.glance(request, plan)
+        if asks is None:
             return None
-        parts = self._scouts.ready(glance.asked).split(MARK)
+        parts = self._scouts.ready(asks.asked).split(MARK)
         path = AROUND_THE_PATH.sub("", raw_target)
         if_match, origin = received.get("if-match"), received.get("origin")
-        return Question(glance, plan, parts, received, named(received), path, if_match, origin)
+        return Question(asks, plan, parts, received, named(received), path, if_match, origin)
 
     def _parsed(self, head: bytes) -> RawRequestMessage | None:
         """Read a head as every connection does; None where that finds anything but one request."""

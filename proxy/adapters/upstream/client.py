@@ -141,8 +141,10 @@ class HttpUpstream:
         scout.done()
         return SeenReply(scout.seen)
 
-    async def _set_out_again(self, ready: bytes, connect: float, deadline: float) -> Reply:
-        return await self._send_again(Outgoing(METHOD, ready, None, bare=True), connect, deadline, None)
+    async def _set_out_again(
+        self, ready: bytes, connect: float, deadline: float, interim: InterimListener | None
+    ) -> Reply:
+        return await self._send_again(Outgoing(METHOD, ready, None, bare=True), connect, deadline, interim)
 
     async def switch(
         self, request: Request, *, budget: Budget, interim: InterimListener | None = None

@@ -19,12 +19,12 @@ from proxy.adapters.upstream.watch import Watch
 from proxy.core.fields import Fields
 from proxy.core.message import Response
 from proxy.errors import Unanswered
-from proxy.ports import Budget, Reply
+from proxy.ports import Budget, InterimListener, Reply
 
 METHOD: Final = "GET"
 """That of every selection."""
 
-Again = Callable[[bytes, float, float], Awaitable[Reply]]
+Again = Callable[[bytes, float, float, InterimListener | None], Awaitable[Reply]]
 
 
 class HttpScout:
@@ -99,7 +99,7 @@ class HttpScout:
         """Take it that the time for an answer is over."""
         self._connection.give_up(SILENT)
 
-    async def landed(self) -> Reply:
+    async def landed(self, interim: InterimListener | None = None) -> Reply:
         """Wait for the answer as `client` does. Raised: what `exchange.awaited` raises."""
         self._over = True
         self._watch.end(self)
@@ -109,9 +109,9 @@ class HttpScout:
         if self.seen is not None:
             response.feed(self._data)
         try:
-            answered: Answered = await awaited(connection, response, self.deadline)
+            answered: Answered = await awaited(connection, response, self.deadline, interim)
         except HungUp:
-            return await self._again(self._ready, self._connect, self.deadline)
+            return await self._again(self._ready, self._connect, self.deadline, interim)
         pool = self._pool if answered.whole else None
         return HttpReply(answered, connection, pool=pool, deadline=self.deadline)
 

@@ -250,11 +250,11 @@ async def test_closing_an_incomplete_reply_closes_its_connection() -> None:
 async def test_closing_twice_gives_the_connection_back_once() -> None:
     """Else two requests could get the same connection."""
     async with serving(answers(OK, OK, OK)) as origin, origin.upstream() as upstream:
-        first = await upstream.send(request(), None, purpose=Purpose.SELECT, budget=PATIENT)
+        first = await upstream.send(request(), None, purpose=Purpose.RELAY, budget=PATIENT)
         await first.read(2)
         await first.aclose()
         await first.aclose()
-        replies = [await upstream.send(request(), None, purpose=Purpose.SELECT, budget=PATIENT) for _ in range(2)]
+        replies = [await upstream.send(request(), None, purpose=Purpose.RELAY, budget=PATIENT) for _ in range(2)]
         for reply in replies:
             assert await reply.read(2) == b"ok"
             await reply.aclose()
