@@ -61,7 +61,6 @@ class Questions:
         self._gateway = gateway
         self._scouts = scouts
         self._incomings = incomings
-        self._parser: HttpRequestParser | None = None
         self._known = lru_cache(maxsize=KEPT)(self._made)
 
     def of(self, head: bytes, peer: str | None, scheme: str) -> tuple[Question, Values] | None:
@@ -99,20 +98,15 @@ class Questions:
         if_match, origin = received.get("if-match"), received.get("origin")
         return Question(asks, plan, parts, received, named(received), path, if_match, origin)
 
-    def _parsed(self, head: bytes) -> RawRequestMessage | None:
-        """Read a head as every connection does; None where that finds anything but one request."""
-        parser = self._parser or self._new_parser()
-        self._parser = None  # should it raise, or be left in the middle of something
+    @staticmethod
+    def _parsed(head: bytes) -> RawRequestMessage | None:
+        """Read a head as every connection does; None where that finds anything but one request.
+
+        The parser is a new one each time: one that has read of content, or of an end, waits for that.
+        """
+        loop = asyncio.get_running_loop()
         try:
-            messages, upgraded, tail = parser.feed_data(head)
+            messages, upgraded, tail = HttpRequestParser(BaseProtocol(loop), loop, _PIECE, **LIMITS).feed_data(head)
         except Exception:  # noqa: BLE001 - whatever is wrong, the long way meets it again and answers
             return None
-        if len(messages) != 1 or upgraded or tail:
-            return None
-        parser.message_consumed()
-        self._parser = parser
-        return messages[0][0]
-
-    def _new_parser(self) -> HttpRequestParser:
-        loop = asyncio.get_running_loop()
-        return HttpRequestParser(BaseProtocol(loop), loop, _PIECE, **LIMITS)
+        return None if len(messages) != 1 or upgraded or tail else messages[0][0]
