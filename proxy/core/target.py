@@ -9,6 +9,7 @@ another. What could be read in two ways is refused; of what remains, `key` is as
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from unicodedata import combining
 from urllib.parse import unquote_to_bytes
 
@@ -97,12 +98,17 @@ class Target:
     @property
     def segments(self) -> tuple[str, ...]:
         """The path segments as spelled, empty ones (of "//" and of a trailing slash) left out; none for "*"."""
-        return () if self.asterisk else tuple(segment for segment in self.path.split("/") if segment)
+        return () if self.asterisk else tuple([segment for segment in self.path.split("/") if segment])
 
     @property
     def coarse_segments(self) -> tuple[str, ...]:
         """The segments as route literals compare them, one for each of `segments`; `lock_key` is still coarser."""
-        return tuple(coarse_segment(segment) for segment in self.segments)
+        return () if self.asterisk else _coarse(self.path)
+
+
+@lru_cache(maxsize=64)  # a request asks for its own twice
+def _coarse(path: str) -> tuple[str, ...]:
+    return tuple([coarse_segment(segment) for segment in path.split("/") if segment])
 
 
 def parse(raw: str, authority: str | None) -> Target:

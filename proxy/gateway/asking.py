@@ -211,8 +211,8 @@ def remembered(match: Match, selection: Selection, shown: Response | None = None
     `shown` is the tagged answer, where that was made before.
     """
     head, firm = selection.selected.response, selection.revalidated
-    if selection.validator is None:
-        return Remembered(None, selection.began, cors.said(head.fields), firm)
+    if selection.validator is None or not firm:  # what is not firm is shown to nobody
+        return Remembered(selection.validator, selection.began, cors.said(head.fields), firm)
     whole = shown or presenting.tagged(head, selection.validator, match.reading.rules)
     return Remembered(selection.validator, selection.began, presenting.not_modified(whole).fields, firm)
 

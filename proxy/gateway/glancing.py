@@ -6,7 +6,7 @@ must not: how the look is taken.
 
 from dataclasses import dataclass
 
-from proxy.core import effort, presenting
+from proxy.core import cors, effort, presenting
 from proxy.core.effort import Effort
 from proxy.core.matching import UNMATCHED, Match
 from proxy.core.message import Request, Response
@@ -94,8 +94,7 @@ class Glancing(Reading):
         if isinstance(verdict, PreconditionFailed):
             return None
         if not self._state.knows(match.lock_key, glance.selector, current, began, again=KNOWN):
-            fields = presenting.not_modified(presenting.tagged(seen, current, by.rules)).fields
-            known = Remembered(current, began, fields, firm=False)
+            known = Remembered(current, began, cors.said(seen.fields), firm=False)
             self._state.mention(match.lock_key, glance.selector, known, again=KNOWN)
         return verdict, current
 

@@ -19,6 +19,8 @@ _NAMED: Final = re.compile(rb"\r\n(%b): ([!-~]{1,512})(?=\r\n)" % _NAMES, re.IGN
 _MASKED: Final = rb"\r\n\1: " + MARK
 _MARKED: Final = MARK.decode("ascii")
 
+NOTHING: Final = Fields()
+
 Values = list[tuple[bytes, bytes]]
 """Names and the values taken out, in their order."""
 
@@ -39,6 +41,8 @@ def unmasked(parts: list[bytes], values: Values) -> bytes:
 
 def named(fields: Fields) -> Fields:
     """Return those field lines whose values may have been taken out."""
+    if TRACING.isdisjoint(fields.by_name):
+        return NOTHING
     return Fields([line for line in fields.lines if line[0].lower() in TRACING])
 
 

@@ -5,12 +5,13 @@ What must not: any decision of its own; a head is read, checked and matched as t
 """
 
 import asyncio
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
 from aiohttp.base_protocol import BaseProtocol
-from aiohttp.http import HttpRequestParser, HttpVersion11, RawRequestMessage
+from aiohttp.http import HttpRequestParser, RawRequestMessage
 
 from proxy.core import admission
 from proxy.core.fields import Fields
@@ -19,8 +20,8 @@ from proxy.errors import Failure
 from proxy.gateway import Gateway, Plan
 from proxy.gateway.glancing import Glance, Passing
 from proxy.ports import Scouts
-from proxy.server.exchange import AROUND_THE_PATH, as_received
-from proxy.server.incoming import Incomings
+from proxy.server.exchange import AROUND_THE_PATH
+from proxy.server.incoming import Incoming, Incomings
 from proxy.server.masking import MARK, Values, masked, named
 from proxy.server.parsing import LIMITS
 
@@ -31,7 +32,10 @@ LONGEST: Final = 2048
 """Bytes of a head that may be remembered; a longer one takes the long way."""
 
 _PIECE: Final = 2**16  # bytes; there is no content
-_BEGIN, _END = b"GET ", b"\r\n\r\n"
+_BEGIN, _LINE_END, _END = b"GET ", b"\r\n", b"\r\n\r\n"
+_ANY_LINE: Final = b"GET / HTTP/1.1\r\n"
+# A target of which every parser makes the same; whatever has another takes the long way.
+_LINE: Final = re.compile(rb"GET (/[A-Za-z0-9/._~%?&=+:@,;!$'()*-]*) HTTP/1\.1")
 _MORE_TO_IT: Final = frozenset({"content-length", "transfer-encoding", "expect", "upgrade"})
 """Fields of requests that are more than a head, in lower case."""
 
@@ -62,6 +66,7 @@ class Questions:
         self._scouts = scouts
         self._incomings = incomings
         self._known = lru_cache(maxsize=KEPT)(self._made)
+        self._block = lru_cache(maxsize=KEPT)(self._read)
 
     def of(self, head: bytes, peer: str | None, scheme: str) -> tuple[Question, Values] | None:
         """Return what one read from a peer asks, and the values that are its own.
@@ -75,17 +80,25 @@ class Questions:
         return None if question is None else (question, values)
 
     def _made(self, head: bytes, values: int, peer: str | None, scheme: str, _rules: object) -> Question | None:
-        message = self._parsed(head)
-        if message is None or message.version != HttpVersion11 or message.should_close or message.upgrade:
-            return None
-        incoming = self._incomings(message.raw_headers, message.version, peer, scheme)
-        if incoming.heavy or not _MORE_TO_IT.isdisjoint(incoming.fields.by_name):
+        line, _, block = head.partition(_LINE_END)
+        asked = _LINE.fullmatch(line)
+        incoming = None if asked is None else self._block(block, peer, scheme)
+        if asked is None or incoming is None:
             return None
         try:
-            question = self._asked(as_received(message.path), incoming.fields, incoming.onward())
+            question = self._asked(asked[1].decode("ascii"), incoming.fields, incoming.onward())
         except Failure:
             return None  # the long way has an answer to that
         return question if question is not None and len(question.parts) == values + 1 else None
+
+    def _read(self, block: bytes, peer: str | None, scheme: str) -> Incoming | None:
+        """Read the field lines of a head; None where they are those of more than a head."""
+        message = _parsed(_ANY_LINE + block)
+        if message is None or message.should_close or message.upgrade:
+            return None
+        incoming = self._incomings(message.raw_headers, message.version, peer, scheme)
+        plain = not incoming.heavy and _MORE_TO_IT.isdisjoint(incoming.fields.by_name)
+        return incoming if plain else None
 
     def _asked(self, raw_target: str, received: Fields, onward: Fields) -> Question | None:
         request = Request("GET", admission.admit_line("GET", raw_target, onward), onward)
@@ -98,15 +111,15 @@ class Questions:
         if_match, origin = received.get("if-match"), received.get("origin")
         return Question(asks, plan, parts, received, named(received), path, if_match, origin)
 
-    @staticmethod
-    def _parsed(head: bytes) -> RawRequestMessage | None:
-        """Read a head as every connection does; None where that finds anything but one request.
 
-        The parser is a new one each time: one that has read of content, or of an end, waits for that.
-        """
-        loop = asyncio.get_running_loop()
-        try:
-            messages, upgraded, tail = HttpRequestParser(BaseProtocol(loop), loop, _PIECE, **LIMITS).feed_data(head)
-        except Exception:  # noqa: BLE001 - whatever is wrong, the long way meets it again and answers
-            return None
-        return None if len(messages) != 1 or upgraded or tail else messages[0][0]
+def _parsed(head: bytes) -> RawRequestMessage | None:
+    """Read a head as every connection does; None where that finds anything but one request.
+
+    The parser is a new one each time: one that has read of content, or of an end, waits for that.
+    """
+    loop = asyncio.get_running_loop()
+    try:
+        messages, upgraded, tail = HttpRequestParser(BaseProtocol(loop), loop, _PIECE, **LIMITS).feed_data(head)
+    except Exception:  # noqa: BLE001 - whatever is wrong, the long way meets it again and answers
+        return None
+    return None if len(messages) != 1 or upgraded or tail else messages[0][0]
