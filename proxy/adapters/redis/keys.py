@@ -4,11 +4,15 @@ What lives here: names. A resource's own name never leaves the process: what sta
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
 
 BUCKETS: Final = 1_024
 """How many hash tags there are. Fences and epochs are kept by bucket, so their number is bounded."""
+
+KEPT: Final = 1_024
+"""Resources whose keys are remembered: a write, and what comes of it, names its own several times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +32,16 @@ class Keys:
 class Naming:
     """Names resources with a secret that the replicas share."""
 
-    __slots__ = ("_key", "_prefix", "rules")
+    __slots__ = ("_key", "_prefix", "of", "rules")
 
     def __init__(self, prefix: str, key: bytes) -> None:
         self._prefix = prefix
         self._key = key
         self.rules = f"{self._bucket(0)}:R"
+        self.of = lru_cache(maxsize=KEPT)(self._of)
+        """Returns the keys of a resource."""
 
-    def of(self, resource: str) -> Keys:
-        """Return the keys of a resource."""
+    def _of(self, resource: str) -> Keys:
         digest = blake2b(resource.encode("utf-8", "surrogatepass"), digest_size=16, key=self._key).digest()
         bucket, name = self._bucket(int.from_bytes(digest[:2]) % BUCKETS), digest.hex()
         lock, state, queue, turn, count, channel = [f"{bucket}:{kind}:{name}" for kind in "LSQNCW"]

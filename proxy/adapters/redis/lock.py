@@ -7,12 +7,13 @@ woken by a message and asks again; it never concludes from the message that the 
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from functools import partial
 from math import ceil
 from random import random
+from types import TracebackType
 from typing import Final
 
 from proxy.adapters.redis.keys import Keys
@@ -73,19 +74,11 @@ class RedisLock:
         self._turns = Turns()
         self._leaving: set[asyncio.Task[None]] = set()
 
-    @asynccontextmanager
-    async def hold(self, key: str, terms: LeaseTerms) -> AsyncIterator[Lease]:
+    def hold(self, key: str, terms: LeaseTerms) -> AbstractAsyncContextManager[Lease]:
         """Hold a resource."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + terms.wait
         # While one of us waits for the store it holds the place of this process, so its lease there is as much longer.
-        local_terms = replace(terms, read=terms.wait + terms.read)
-        async with self._queue.hold(key, local_terms) as local:
-            lease = await self._entered(key, terms, local, deadline)
-            try:
-                yield lease
-            finally:
-                await self._left(key, lease)
+        here = LeaseTerms(terms.wait, terms.wait + terms.read, terms.write, terms.waiters, terms.check)
+        return Holding(self, key, terms, self._queue.hold(key, here))
 
     async def aclose(self) -> None:
         """Let those who leave do so, and give up what is still to be released."""
@@ -93,7 +86,8 @@ class RedisLock:
             await asyncio.wait(self._leaving)
         await self._afterwards.aclose()
 
-    async def _entered(self, key: str, terms: LeaseTerms, local: Lease, deadline: float) -> RedisLease:
+    async def enter(self, key: str, terms: LeaseTerms, local: Lease, deadline: float) -> RedisLease:
+        """Return a lease for who has one in this process, `local`. Raised: what `hold` raises."""
         granted: Granted | None
         try:
             granted, waited = await self._acquire(self._store.naming.of(key), terms, deadline)
@@ -106,7 +100,7 @@ class RedisLock:
         unseen = partial(self._on_unseen, key)
         return RedisLease(local, terms, granted, local.waited or waited, self._fall_back, unseen)
 
-    async def _left(self, key: str, lease: RedisLease) -> None:
+    async def leave(self, key: str, lease: RedisLease) -> None:
         """End a lease. Cancelled, it begins anew where nobody waits for it: to end one twice does no harm."""
         try:
             await self._leave(key, lease)
@@ -170,6 +164,36 @@ class RedisLock:
             self._store.on_quarantine(bool(reply.number(2)))
             raise Quarantined(_QUARANTINE, retry_after=_seconds(reply))
         return _Held(reply.number(1) / 1_000, reply.word(2), reply.word(3))
+
+
+class Holding:
+    """A resource held for as long as the body runs. A generator in its place would cost several times as much."""
+
+    __slots__ = ("_key", "_lease", "_local", "_lock", "_terms")
+
+    def __init__(self, lock: RedisLock, key: str, terms: LeaseTerms, local: AbstractAsyncContextManager[Lease]) -> None:
+        self._lock = lock
+        self._key = key
+        self._terms = terms
+        self._local = local
+
+    async def __aenter__(self) -> Lease:
+        deadline = asyncio.get_running_loop().time() + self._terms.wait
+        local = await self._local.__aenter__()
+        try:
+            self._lease = await self._lock.enter(self._key, self._terms, local, deadline)
+        except BaseException as fault:
+            await self._local.__aexit__(type(fault), fault, fault.__traceback__)
+            raise
+        return self._lease
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            await self._lock.leave(self._key, self._lease)
+        finally:
+            await self._local.__aexit__(kind, fault, trace)
 
 
 def _busy(held: _Held, *, same: bool) -> ResourceBusy:

@@ -122,17 +122,14 @@ class Store:
 
     async def attempt(self, script: Script, keys: Sequence[str], *arguments: Value) -> Reply:
         """Run a script whether the store is believed to be usable or not. Raised: one of `FAULTS`."""
-        sent = local_time()
-        values = await self._evaluate(script, len(keys), *keys, *arguments)
+        sent, words = local_time(), (len(keys), *keys, *arguments)
+        try:
+            values = await self._call(self.patience, "EVALSHA", script.sha, *words)
+        except NoScriptError:  # a server that has not seen it yet, or was restarted
+            values = await self._call(self.patience, "EVAL", script.text, *words)
         return Reply(values, sent, local_time())
 
     async def aclose(self) -> None:
         """Close all connections. Never raises."""
         with suppress(*FAULTS):
             await self.client.aclose()
-
-    async def _evaluate(self, script: Script, count: int, *rest: Value) -> Any:
-        try:
-            return await self._call(self.patience, "EVALSHA", script.sha, count, *rest)
-        except NoScriptError:  # a server that has not seen it yet, or was restarted
-            return await self._call(self.patience, "EVAL", script.text, count, *rest)

@@ -33,8 +33,12 @@ class Reading:
 
     def now(self, local: int) -> Moment:
         """Return what the store's clock shows at a local time, unless it was set since."""
+        return Moment(*self.bounds(local))
+
+    def bounds(self, local: int) -> tuple[int, int]:
+        """Return the ends of that moment."""
         least, most = max(0, local - self.received), max(0, local - self.sent)
-        return Moment(self.store + least - _drifted(least), self.store + most + _drifted(most))
+        return self.store + least - _drifted(least), self.store + most + _drifted(most)
 
     def agrees(self, later: "Reading") -> bool:
         """Tell whether the store's clock was not set between the two: it went on as ours did, but for `JUMP`."""
@@ -53,11 +57,14 @@ class StoreClock:
     def read(self, reading: Reading) -> None:
         """Take note of a reading: it replaces one that is less exact by now, or that it contradicts."""
         best, local = self._best, reading.received
-        if best is not None and reading.now(local).latest < best.now(local).earliest:
-            self.doubtful = max(self.doubtful, best.now(local).latest)
+        if best is None:
             self._best = reading
             return
-        if best is None or not best.agrees(reading) or _width(reading, local) <= _width(best, local):
+        (earliest, latest), (least, most) = reading.bounds(local), best.bounds(local)
+        if latest < least:
+            self.doubtful = max(self.doubtful, most)
+            self._best = reading
+        elif latest - earliest <= most - least or not best.agrees(reading):
             self._best = reading
 
     def now(self) -> Moment:
@@ -68,8 +75,3 @@ class StoreClock:
 def _drifted(passed: int) -> int:
     """Return how far two clocks may be apart after that time, rounded up."""
     return -(-passed // _DRIFT)
-
-
-def _width(reading: Reading, local: int) -> int:
-    moment = reading.now(local)
-    return moment.latest - moment.earliest
