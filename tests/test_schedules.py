@@ -25,7 +25,7 @@ from proxy.core.route import LockRules, TagOnWrite
 from proxy.core.verdict import Perform, PreconditionFailed, Reason
 from proxy.errors import LeaseLost, OutcomeUnknown
 from proxy.gateway import Answer, Gateway
-from proxy.gateway.exchange import Selection, Write
+from proxy.gateway.exchange import Selection, Underway, Write
 from proxy.gateway.skimming import Needs
 from proxy.ports import Journal, Lease, Remembered, Step
 from tests.support.memories import ForgedState, HoardingState
@@ -72,6 +72,7 @@ class WithoutSelect(Gateway):
         under: Lease | None = None,
         step: Step = Step.SELECT,
         needs: Needs = Needs.CONTENT,
+        underway: Underway | None = None,
     ) -> Selection:
         seen = Response(200, TYPE, START)
         validator = self._minter.mint(match.tag_key, seen, match.route.rules)

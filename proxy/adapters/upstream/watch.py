@@ -39,7 +39,10 @@ class Watch:
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         now = loop.time()
-        for each in [watched for watched in self._watched if watched.deadline <= now]:
-            self._watched.discard(each)
-            each.late()
-        self._timer = loop.call_later(INTERVAL, self._look, loop) if self._watched else None
+        try:
+            for each in [watched for watched in self._watched if watched.deadline <= now]:
+                if each in self._watched:  # what came of another may have ended it
+                    self._watched.discard(each)
+                    each.late()
+        finally:  # a fault of one is none of the others
+            self._timer = loop.call_later(INTERVAL, self._look, loop) if self._watched else None

@@ -3,8 +3,6 @@
 import asyncio
 import os
 
-import pytest
-
 from proxy.adapters.upstream.connection import MAX_BUFFERED, Connection
 from proxy.adapters.upstream.opening import open_connection
 from proxy.adapters.upstream.response import IncomingResponse
@@ -151,28 +149,6 @@ async def test_a_delivery_that_waits_ends_with_the_connection() -> None:
         await delivery
         assert not connection.open
         connection.write(b"more")
-
-
-@pytest.mark.parametrize("clean", [True, False])
-async def test_the_way_a_connection_ends_is_told_apart(clean: bool) -> None:
-    """A close completes content that ends with the connection, a reset does not."""
-
-    async def ends(peer: Peer) -> None:
-        await peer.request()
-        await peer.send(b"HTTP/1.1 200 OK\r\n\r\nhello")
-        await peer.reader.readexactly(1)
-        if clean:
-            peer.writer.close()
-        else:
-            peer.reset()
-
-    async with serving(ends) as origin:
-        connection, response = await asked(origin)
-        while response.buffered < 5:
-            await connection.changed()
-        connection.write(b"x")  # only now the end comes: a reset overtakes what was not read yet
-        await connection.wait_closed()
-        assert (response.complete, response.failure is None) == (clean, clean)
 
 
 async def test_an_end_is_an_end_for_what_is_still_to_be_sent() -> None:
