@@ -5,7 +5,10 @@ must not: the read.
 """
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+
+from aiohttp.http import RawRequestMessage
+from aiohttp.streams import EMPTY_PAYLOAD
 
 from proxy.server.switching import Switchable
 
@@ -14,6 +17,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+_END: Final = b"\r\n\r\n"
+
 
 class Shortcutting(Switchable):
     """A connection. `brief` is a read on the short way, while the next one is waited for as far as aiohttp knows.
@@ -21,14 +26,21 @@ class Shortcutting(Switchable):
     `congested`: what was written waits here for the client to read.
     """
 
-    __slots__ = ("_lengthened", "_shortcut", "brief", "congested")
+    __slots__ = ("_lengthened", "_shortcut", "_unread", "brief", "congested")
 
     def __init__(self, listener: Any, **settings: Any) -> None:
         super().__init__(listener, **settings)
         self._shortcut: Shortcut | None = listener.shortcut
         self._lengthened: Brief | None = None
+        self._unread: int | None = 0  # bytes until the parser is between two requests; None: nobody knows
         self.brief: Brief | None = None
         self.congested = False
+
+    def data_received(self, data: bytes) -> None:
+        """Parse, and keep in mind how far that leaves the parser from the end of a request."""
+        before = len(self._messages)
+        super().data_received(data)
+        self._unread = self._left_of(data, len(self._messages) - before)
 
     @property
     def idle(self) -> bool:
@@ -38,6 +50,8 @@ class Shortcutting(Switchable):
 
     def lengthen(self) -> None:
         """Go on with a read on the long way, where it is parsed as if it came just now."""
+        if self.transport is None or self.transport.is_closing():
+            self.leave_shortcut()  # aiohttp could not begin to handle it any more
         brief, self.brief = self.brief, None
         if brief is not None:
             brief.lengthened()
@@ -66,6 +80,8 @@ class Shortcutting(Switchable):
         """Tell whether what came is a read, and on the short way now."""
         if self._shortcut is None or self._close or self._force_close or self._upgraded or self.congested:
             return False
+        if self._unread != 0:  # what looks like a head may be in the middle of another one, or of content
+            return False
         try:
             self.brief = self._shortcut.take(self, data)  # type: ignore[arg-type]
         except Exception:  # noqa: BLE001 - the long way has an answer to any fault of ours
@@ -80,6 +96,26 @@ class Shortcutting(Switchable):
         lost = self.take_lengthened()
         if lost is not None:
             lost.abandon()
+
+    def _left_of(self, data: bytes, requests: int) -> int | None:
+        """Return how many bytes the parser has yet to be fed until it is between two requests; None if nobody knows.
+
+        `data` is what it was fed last, in which so many heads ended.
+        """
+        before = self._unread
+        if requests == 0:
+            left = -1 if before is None else before - len(data)
+            return left if left >= 0 else None
+        message, content = self._messages[-1]
+        if not isinstance(message, RawRequestMessage):
+            return None
+        if content is EMPTY_PAYLOAD:  # its head is all of it, and no head goes on behind this
+            return 0 if data.endswith(_END) else None
+        head, length = data.find(_END), message.headers.get("Content-Length")
+        if before != 0 or requests > 1 or head < 0 or length is None or message.chunked:
+            return None
+        left = head + len(_END) + int(length) - len(data)
+        return left if left >= 0 else None
 
     def _process_keepalive(self) -> None:
         if self.brief is not None:
