@@ -133,7 +133,8 @@ def _nobody() -> None:
 def _promised(raw: bytes) -> tuple[int, int, Fields] | None:
     """Return how long the response is that begins with this head, its status and its fields.
 
-    None where its content does not end by a number of bytes, or the connection with it.
+    None where its content does not end by a number of bytes, or the connection with it, or those who get the fields
+    would not learn that number.
     """
     try:
         read = read_at_once(raw)
@@ -142,4 +143,6 @@ def _promised(raw: bytes) -> tuple[int, int, Fields] | None:
         length = decoder(METHOD, read[0]).length
     except Unanswered:
         return None
-    return None if length is None else (len(raw) + length, read[0].status, read[0].fields.end_to_end())
+    fields = read[0].fields.end_to_end()
+    hidden = "content-length" in read[0].fields.by_name and "content-length" not in fields.by_name
+    return None if length is None or hidden else (len(raw) + length, read[0].status, fields)
