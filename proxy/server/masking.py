@@ -48,6 +48,8 @@ def named(fields: Fields) -> Fields:
 
 def filled(fields: Fields, values: Values) -> Fields:
     """Return field lines with the values put back where there are marks, in their order."""
+    if not values:
+        return fields  # what looks like a mark is none
     rest = iter(values)
     return Fields(
         [(name, next(rest)[1].decode("ascii") if value == _MARKED else value) for name, value in fields.lines]
