@@ -30,6 +30,7 @@ WHOLE: dict[str, str] = {
     "tests/adapters/upstream/test_cancellation.py": "cancels the adapter as a whole at every turn of the event loop",
     "tests/adapters/upstream/test_contract.py": "holds the adapter to its port, over TCP, TLS and a Unix socket",
     "tests/adapters/upstream/test_transport.py": "plays every kind of answer to the adapter, cut and ended everywhere",
+    "tests/server/test_short_way.py": "holds the short way of reads to what the long one makes of the same bytes",
 }
 """Tests in a mirrored folder that have no room of that name, each with its reason."""
 
