@@ -162,7 +162,9 @@ class Connection(Shortcutting):
             self.lengthen()  # something follows that read: it is no longer alone
         elif not self._timers and self.idle and self._take_shortcut(data):
             return
+        alone = self.idle
         super().data_received(data)
+        self._parsed(data, alone=alone)
         if self._messages:
             self._arrived()
         self._watch_head()

@@ -5,7 +5,9 @@ must not: the read.
 """
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+
+from aiohttp.http import RawRequestMessage
 
 from proxy.server.switching import Switchable
 
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+_END: Final = b"\r\n\r\n"
+
 
 class Shortcutting(Switchable):
     """A connection. `brief` is a read on the short way, while the next one is waited for as far as aiohttp knows.
@@ -21,12 +25,13 @@ class Shortcutting(Switchable):
     `congested`: what was written waits here for the client to read.
     """
 
-    __slots__ = ("_lengthened", "_shortcut", "brief", "congested")
+    __slots__ = ("_apart", "_lengthened", "_shortcut", "brief", "congested")
 
     def __init__(self, listener: Any, **settings: Any) -> None:
         super().__init__(listener, **settings)
         self._shortcut: Shortcut | None = listener.shortcut
         self._lengthened: Brief | None = None
+        self._apart = True
         self.brief: Brief | None = None
         self.congested = False
 
@@ -64,13 +69,36 @@ class Shortcutting(Switchable):
 
     def _take_shortcut(self, data: bytes) -> bool:
         """Tell whether what came is a read, and on the short way now."""
-        if self._shortcut is None or self._close or self._force_close or self._upgraded or self.congested:
+        if (
+            self._shortcut is None
+            or not self._apart
+            or self._close
+            or self._force_close
+            or self._upgraded
+            or self.congested
+        ):
             return False
         try:
             self.brief = self._shortcut.take(self, data)  # type: ignore[arg-type]
         except Exception:  # noqa: BLE001 - the long way has an answer to any fault of ours
             _log.exception("a read could not take the short way")
         return self.brief is not None
+
+    def _parsed(self, data: bytes, *, alone: bool) -> None:
+        """Note whether what comes next is the beginning of a head, of which the parser may have a part already.
+
+        It does not tell; but it has none where an empty line came last, or one request with what it announced and no
+        more: `alone`, since nothing was on its way, and behind the end of what came before. What cannot be told counts
+        as a part: to take the rest of a head for one would be to ask what nobody asked.
+        """
+        if data:  # aiohttp has its parser go on by feeding it nothing
+            self._apart = data.endswith(_END) or (self._apart and alone and self._is_one(data))
+
+    def _is_one(self, data: bytes) -> bool:
+        """Tell whether these bytes are one whole request, which they began with, and no more."""
+        message = self._messages[0][0] if len(self._messages) == 1 else None
+        _, _, content = data.partition(_END)
+        return isinstance(message, RawRequestMessage) and str(len(content)) == message.headers.get("Content-Length")
 
     def leave_shortcut(self) -> None:
         """Take it that the client is gone."""
