@@ -63,7 +63,7 @@ class Wire:
         """Read a whole response to a request with this method."""
         head = await self.head()
         async with asyncio.timeout(PATIENCE):
-            content = b"" if method == "HEAD" or head.status in {204, 304} else await self._content(head)
+            content = b"" if method == "HEAD" or head.status in {103, 204, 304} else await self._content(head)
         return Message(head.raw_head, head.status, head.fields, content)
 
     async def exactly(self, size: int) -> bytes:
