@@ -91,8 +91,7 @@ class HttpScout:
 
     def done(self) -> None:
         """Give the connection back."""
-        self._over = True
-        self._watch.end(self)
+        self._leave()
         self._pool.put(self._connection)
 
     def late(self) -> None:
@@ -101,10 +100,8 @@ class HttpScout:
 
     async def landed(self, interim: InterimListener | None = None) -> Reply:
         """Wait for the answer as `client` does. Raised: what `exchange.awaited` raises."""
-        self._over = True
-        self._watch.end(self)
-        connection, self._told = self._connection, _nobody
-        connection.ahead = None  # from now on there is somebody who awaits it
+        self._leave()
+        connection = self._connection
         response = connection.response or connection.expect(METHOD)
         if self.seen is not None:
             response.feed(self._data)
@@ -118,11 +115,15 @@ class HttpScout:
     def abandon(self) -> None:
         """Close the connection, unless somebody else has it by now."""
         if not self._over:
-            self._over = True
-            self._watch.end(self)
-            self._told = _nobody
-            self._connection.ahead = None
+            self._leave()
             self._connection.abort()
+
+    def _leave(self) -> None:
+        """Look no more at what comes, and tell nobody: whoever goes on from here knows."""
+        self._over = True
+        self._watch.end(self)
+        self._connection.ahead = None
+        self._told = _nobody
 
 
 def _nobody() -> None:
