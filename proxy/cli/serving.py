@@ -12,6 +12,7 @@ from socket import socket
 
 from proxy.access_log import AccessLog
 from proxy.adapters.upstream import HttpUpstream
+from proxy.adapters.workshop.pause import pause
 from proxy.adapters.workshop.shop import Shop
 from proxy.admin import Admin
 from proxy.cli.foreground import naming
@@ -57,7 +58,7 @@ async def serving(
     """
     counts = metrics or Metrics()
     context = None if settings.tls is None else _tls(settings.tls)
-    minter = Minter(settings.tag_key)
+    minter = Minter(settings.tag_key, pause)
     ready = _Readiness()
     async with AsyncExitStack() as ending:
         kept = await ending.enter_async_context(keeping(settings, counts, say))

@@ -17,6 +17,7 @@ from typing import Final
 from proxy.core import http_date, state, tag_text, variant
 from proxy.core.entity_tag import EntityTag
 from proxy.core.fields import Fields
+from proxy.core.hashing import Pause, feed, feed_parts, go_on
 from proxy.core.json_pointer import Json
 from proxy.core.message import Response
 from proxy.core.tag_rules import TagRules, kept_tag
@@ -33,8 +34,6 @@ _TELLING: Final = ("content-type", "content-language", "content-encoding", "vary
 
 _SHOWN: Final = 27
 """Characters of a view's digest and its mark behind the tag of the whole."""
-_JOINED: Final = 16 * 1024
-"""Bytes up to which copying is cheaper than calling once more."""
 _KEY_SIZE: Final = 64
 _PERSON_KEY: Final = b"ifmatch key 1"
 _PERSON_TAG: Final = b"ifmatch tag 2"
@@ -79,18 +78,19 @@ class Minter:
     A tag is a digest of the state and two marks of 4 bytes that prove, without any memory, that this secret made it,
     and that it did so for this resource; behind a dot, the variant where there are others. The marks explain a refusal,
     and let nobody but us name a variant; no permit rests on them. A view's tag has a third, without which it does not
-    stand for the whole.
+    stand for the whole. Between pieces of long content it calls `pause`; not where another process mints with it.
     """
 
-    __slots__ = ("_digesting", "_key", "_marking", "_seen")
+    __slots__ = ("_digesting", "_key", "_marking", "_pause", "_seen")
 
-    def __init__(self, secret: str) -> None:
+    def __init__(self, secret: str, pause: Pause = go_on) -> None:
         # A key of BLAKE2b holds at most 64 bytes; hashing first lets a secret have any length.
         spelled = (secret or PUBLIC_SECRET).encode("utf-8", "surrogatepass")
-        self._begin(blake2b(spelled, digest_size=_KEY_SIZE, person=_PERSON_KEY).digest())
+        self._begin(blake2b(spelled, digest_size=_KEY_SIZE, person=_PERSON_KEY).digest(), pause)
 
-    def _begin(self, key: bytes) -> None:
+    def _begin(self, key: bytes, pause: Pause) -> None:
         self._key = key
+        self._pause = pause
         self._digesting = blake2b(digest_size=DIGEST_SIZE, key=self._key, person=_PERSON_TAG)
         self._marking = blake2b(digest_size=MARK_SIZE, key=self._key, person=_PERSON_MARK)
         self._seen: OrderedDict[object, Validator] = OrderedDict()
@@ -118,7 +118,7 @@ class Minter:
     def _minted_again(self, key: str, response: Response, rules: TagRules) -> Validator:
         """Return the validator of what was seen before, without reading it again: a writer's state was just read."""
         sum_ = self._digesting.copy()
-        sum_.update(response.content)
+        feed(sum_, response.content, self._pause)
         seen = (key, rules.fingerprint, sum_.digest(), *map(response.fields.by_name.get, _TELLING))
         known = self._seen.get(seen)
         if known is None:
@@ -139,10 +139,12 @@ class Minter:
         if around is None:
             return None
         digest = self._digesting.copy()
-        _feed(digest, around.before)
+        feed_parts(digest, around.before, self._pause)
         digest.update((len(around.lead) + length).to_bytes(8, "big"))
         digest.update(around.lead)
-        return Begun(digest.update, partial(self._ended, digest, around.after, key, head.fields))
+        return Begun(
+            partial(feed, digest, pause=self._pause), partial(self._ended, digest, around.after, key, head.fields)
+        )
 
     def view(self, whole: Validator, response: Response, rules: TagRules) -> Validator:
         """Return the validator of a view of a resource: its tag begins as that of the whole, whose state it names."""
@@ -187,7 +189,7 @@ class Minter:
         return blake2b(purpose, digest_size=32, key=self._key, person=b"ifmatch derived").digest()
 
     def _ended(self, digest: blake2b, after: Iterable[bytes], key: str, fields: Fields) -> Validator:
-        _feed(digest, after)
+        feed_parts(digest, after, self._pause)
         return self._minted(digest.digest(), key, fields)
 
     def _minted(self, digest: bytes, key: str, fields: Fields) -> Validator:
@@ -208,23 +210,14 @@ class Minter:
 
     def _digest(self, parts: Iterable[bytes]) -> bytes:
         digest = self._digesting.copy()
-        _feed(digest, parts)
+        feed_parts(digest, parts, self._pause)
         return digest.digest()
 
 
 def _of_key(key: bytes) -> Minter:
     minter = Minter.__new__(Minter)
-    minter._begin(key)  # noqa: SLF001 - the other half of the constructor
+    minter._begin(key, go_on)  # noqa: SLF001 - the other half of the constructor
     return minter
-
-
-def _feed(digest: blake2b, parts: Iterable[bytes]) -> None:
-    spelled: list[bytes] = []
-    for part in parts:
-        spelled.append(len(part).to_bytes(8, "big"))  # without lengths, "ab" + "c" would equal "a" + "bc"
-        spelled.append(part)
-    for each in (b"".join(spelled),) if sum(map(len, spelled)) <= _JOINED else spelled:
-        digest.update(each)
 
 
 def _modified(fields: Fields) -> int | None:

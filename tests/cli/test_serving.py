@@ -2,6 +2,7 @@
 
 import io
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from proxy.access_log import AccessLog
 from proxy.cli.serving import serving
 from proxy.config import ConfigurationError, Settings, TlsFiles, load
 from proxy.core.address import TcpAddress
+from proxy.core.hashing import PIECE
 from tests.support.clients import ask
 from tests.support.processes import running_origin, running_proxy
 
@@ -70,3 +72,23 @@ def test_the_tag_key_keys_the_tags() -> None:
             with running_proxy("--upstream", origin.url, environment={"IFMATCH_TAG_KEY": key}) as proxy:
                 tags.add(ask(proxy.url, "GET", "/x").fields["etag"])
     assert len(tags) == 2
+
+
+def test_who_hashes_pauses() -> None:
+    """A thread that hashes long content leaves its core after each piece, for whoever waits for it."""
+    with running_origin() as origin:
+        origin.seed("/x", bytes(40 * PIECE))
+        with running_proxy("--upstream", origin.url) as proxy:
+            left = []
+            for _ in range(3):
+                ask(proxy.url, "GET", "/x")
+                left.append(waits(proxy.child.pid))
+    assert max(after - before for before, after in pairwise(left)) >= 39
+
+
+def waits(pid: int) -> int:
+    """Return how often the threads of a process, the first one apart, have left their cores to wait."""
+    statuses = [
+        path.read_text("utf-8") for path in Path(f"/proc/{pid}/task").glob("*/status") if path.parent.name != str(pid)
+    ]
+    return sum(int(status.split("\nvoluntary_ctxt_switches:")[1].split()[0]) for status in statuses)

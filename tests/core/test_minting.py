@@ -14,6 +14,7 @@ from proxy.core import minting
 from proxy.core.canonical import AsSent, CanonicalJson
 from proxy.core.entity_tag import EntityTag
 from proxy.core.fields import Fields
+from proxy.core.hashing import PIECE
 from proxy.core.json_pointer import Json
 from proxy.core.message import Response
 from proxy.core.minting import PUBLIC_SECRET, Minter, Provenance, Validator
@@ -444,6 +445,21 @@ def test_a_minter_in_another_process_mints_the_same() -> None:
     assert SECRET.encode() not in sent
     there: Minter = pickle.loads(sent)  # noqa: S301 - made here
     assert there.mint("/a", response(), TagRules()) == Minter(SECRET).mint("/a", response(), TagRules())
+
+
+def test_long_content_is_minted_with_pauses() -> None:
+    """At once or begun, whoever waits gets turns, and the tag is the same; in another process nobody waits."""
+    paused: list[int] = []
+    content, pausing = bytes(3 * PIECE), Minter(SECRET, lambda: paused.append(1))
+    minted = pausing.mint("/a", response(content), TagRules())
+    assert minted == Minter(SECRET).mint("/a", response(content), TagRules())
+    assert len(paused) == 4  # it is hashed twice: to know it again, and for its tag
+    begun = pausing.begin("/a", response(b""), len(content), TagRules())
+    assert begun is not None
+    begun.update(content)
+    assert (begun.end(), len(paused)) == (minted, 6)
+    there: Minter = pickle.loads(pickle.dumps(pausing))  # noqa: S301 - made here
+    assert (there.mint("/a", response(content), TagRules()), len(paused)) == (minted, 6)
 
 
 TELLING = {

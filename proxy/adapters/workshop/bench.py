@@ -85,7 +85,7 @@ class Bench:
                         self._command,
                         stdin=theirs.fileno(),
                         stdout=subprocess.DEVNULL,  # ours is the access log
-                        start_new_session=True,  # Ctrl-C is ours to heed
+                        process_group=0,  # Ctrl-C is ours to heed; in another session `os.nice` would count for little
                     )
             except OSError as fault:
                 ours.close()

@@ -19,11 +19,15 @@ from proxy.core import tagging, uninjecting  # noqa: F401 - loaded before the fi
 _LINE: Final = 0
 """The standard input is the line to the bench."""
 
+YIELDING: Final = 10
+"""By how much nicer a hand is than whom it works for: on a core that both want it gets a tenth, and waits first."""
+
 
 def main() -> int:
     """Work until the bench is gone."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
+    os.nice(YIELDING)
     gc.disable()  # a document is many objects and no cycle: looking for one, again and again, is half of the time
     gc.freeze()
     end = socket.socket(fileno=_LINE)

@@ -129,6 +129,13 @@ def test_closing_ends_work_under_way(bench: Bench) -> None:
         bench.do(len, b"abc")
 
 
+def test_it_is_in_our_session_and_in_no_group_of_ours(bench: Bench) -> None:
+    """The kernel weighs processes of one session by how nice they are; Ctrl-C is for one group of it."""
+    session, group = bench.do(eval, b"(lambda os: (os.getsid(0), os.getpgid(0)))(__import__('os'))")
+    assert session == os.getsid(0)
+    assert group == bench.pid
+
+
 PARENT = """
 import os, threading
 from proxy.adapters.workshop.bench import Bench, command

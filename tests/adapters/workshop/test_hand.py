@@ -1,5 +1,6 @@
 """A process that does work, from within: the test is the bench."""
 
+import os
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -100,3 +101,10 @@ def test_it_loads_no_more_than_it_needs() -> None:
     with started() as (_, line):
         line.send(eval, b"sorted({'asyncio', 'aiohttp', 'pydantic', 'redis'} & set(__import__('sys').modules))")
         assert read(line.receive()[0]) == ([], None)
+
+
+def test_it_is_nicer_than_who_serves() -> None:
+    """On a core that both want, whoever answers requests goes first."""
+    with started() as (_, line):
+        line.send(eval, b"__import__('os').getpriority(0, 0)")
+        assert read(line.receive()[0]) == (min(19, os.getpriority(os.PRIO_PROCESS, 0) + hand.YIELDING), None)
