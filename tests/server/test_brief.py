@@ -421,6 +421,20 @@ async def test_a_fault_of_ours_on_the_way_out(
     assert short == await seen([get()], [says(ONE)], short=False)
 
 
+@pytest.mark.parametrize(("target", "member"), [(b"/wiki/1", "select_ms"), (b"/open/1", "perform_ms")])
+async def test_where_the_time_went(target: bytes, member: str, trail: Trail) -> None:
+    """The time until the origin server has answered is told as that of the selection, or of the relay."""
+    async with side(says(ONE)) as here:
+        await (await here.ask(get(target=target))).answer()
+        (line,) = await here.told()
+        asked, own, whole = (line[each] for each in (member, "overhead_ms", "duration_ms"))
+        assert isinstance(asked, float)
+        assert isinstance(own, float)
+        assert asked > 0
+        assert whole == pytest.approx(asked + own, abs=0.002)
+    assert trail.ways == [ANSWERED]
+
+
 async def test_no_idle_connection(trail: Trail) -> None:
     """Where no connection to the origin server is idle, a read goes the long way, and nobody is counted in for it."""
     async with side(says(ONE), says(ONE), warm=0) as here:

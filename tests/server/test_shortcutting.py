@@ -1,11 +1,12 @@
 """What the events of a connection mean for a read that is on the short way."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 
-from proxy.core.route import Guard
+from proxy.core.matching import Routes
+from proxy.core.route import Guard, Limits, Unmatched
 from proxy.server import Patience
 from tests.adapters.upstream.origin import Clock, Peer
 from tests.server.conftest import routes
@@ -25,13 +26,10 @@ from tests.server.sides import (
     silent,
 )
 from tests.server.test_brief import ONE, answer, get
-from tests.server.wire import Wire
 
 FOREVER = 1e6
 TWO = answer(content=b"two")
 OPEN = b"/open/1"
-
-Event = Callable[[Side, Wire], Awaitable[object]]
 
 
 @pytest.fixture
@@ -191,6 +189,18 @@ async def test_draining(target: bytes, trail: Trail, gate: asyncio.Event) -> Non
     assert trail.ways == [LEFT]
 
 
+async def test_a_read_that_comes_as_draining_begins(trail: Trail) -> None:
+    """A read that comes before its connection hears that the server drains takes the long way, and is the last."""
+    async with side(says(ONE)) as here:
+        wire = await here.ask(b"")
+        await here.until(lambda: here.census._connections)  # noqa: SLF001 - nobody else need count
+        here.census.draining = True  # so narrow a race cannot be staged
+        wire.send(get())
+        got = await wire.answer()
+        assert (got.content, got.fields.get("connection")) == (b"one", "close")
+        assert trail.ways == [LONG]
+
+
 async def test_draining_cuts_off_what_is_not_answered(trail: Trail) -> None:
     """A read that is not answered in time is cut off, and nobody is left."""
     async with side(silent) as here:
@@ -219,16 +229,30 @@ async def test_other_rules_meanwhile(trail: Trail, gate: asyncio.Event) -> None:
     assert trail.ways == [ANSWERED, ANSWERED, LONG]
 
 
-async def test_other_rules_and_then_the_long_way(trail: Trail, gate: asyncio.Event) -> None:
+@pytest.mark.parametrize("rules", [{"guard": Guard.REPORT}, {"guard": Guard.OFF}, {"limits": Limits(mint=2)}])
+async def test_other_rules_and_then_the_long_way(rules: dict[str, Any], trail: Trail) -> None:
     """A read that leaves under other rules is asked again under them; what was asked first is given up."""
     async with side(silent, says(TWO), warm=2) as here:
         wire = await here.ask(get())
         await here.arrived()
-        here.gateway.adopt(routes(guard=Guard.REPORT))
+        here.gateway.adopt(routes(**rules))
         wire.half_close()
         got = await wire.answer()
-        assert (got.content, "etag" in got.fields) == (b"two", True)
+        assert (got.content, "etag" in got.fields) == (b"two", rules == {"guard": Guard.REPORT})
         assert len(here.asked) == 2
+        await here.origin.closed(leaving=1)
+    assert trail.ways == [LEFT]
+
+
+async def test_rules_that_refuse_and_then_the_long_way(trail: Trail) -> None:
+    """A read that leaves under rules that have nothing to ask is answered by them; what was asked is given up."""
+    async with side(silent, warm=2) as here:
+        wire = await here.ask(get())
+        await here.arrived()
+        here.gateway.adopt(Routes([], Unmatched.REJECT))
+        wire.half_close()
+        assert (await wire.answer()).status == 404
+        assert len(here.asked) == 1
         await here.origin.closed(leaving=1)
     assert trail.ways == [LEFT]
 
@@ -408,10 +432,11 @@ async def test_a_read_behind_a_write(before: bytes, ways: list[str], trail: Trai
         assert trail.ways == ways
 
 
-async def test_an_empty_line_before_a_head(trail: Trail) -> None:
-    """An empty line between two requests is passed over as ever; what follows it takes the long way."""
+@pytest.mark.parametrize("empty", [b"\r\n", b"\r\n\r\n"])
+async def test_an_empty_line_before_a_head(empty: bytes, trail: Trail) -> None:
+    """Empty lines between two requests are passed over as ever; what follows takes the long way, as a late head."""
     async with side(says(ONE)) as here:
-        wire = await here.ask(b"\r\n")
+        wire = await here.ask(empty)
         await here.until(lambda: here.connection._timers)  # noqa: SLF001 - that it was read shows nowhere else
         wire.send(get())
         assert (await wire.answer()).content == b"one"
