@@ -12,7 +12,7 @@ from proxy.core.fields import Fields
 from proxy.core.matching import Routes
 from proxy.core.message import Request
 from proxy.core.preconditions import Policy, Require
-from proxy.core.route import Guard, Limits, Query, Route, TagOnWrite, UnconditionalPost, Unmatched
+from proxy.core.route import Guard, Limits, Query, Route, TagOnWrite
 from proxy.core.tag_rules import TagRules, UpstreamTag
 from proxy.core.template import Template
 from proxy.core.verdict import Indeterminate, NotModified, Perform, PreconditionFailed, PreconditionRequired, Reason
@@ -31,43 +31,6 @@ JSON = (("Content-Type", "application/json"),)
 def showing(*lines: tuple[str, str], route: Route = WIKI, content: bytes = CONTENT, status: int = 200) -> Rig:
     """Return a gateway before an origin server with that representation."""
     return Rig(answering(Canned(status, content, (*TEXT, *lines))), route)
-
-
-@pytest.mark.parametrize(
-    ("method", "path", "lines", "route", "kind"),
-    [
-        ("GET", "/wiki/1", [], WIKI, Kind.OBSERVE),
-        ("HEAD", "/wiki/1", [], WIKI, Kind.OBSERVE),
-        ("OPTIONS", "/wiki/1", [], WIKI, Kind.RELAY),
-        ("PUT", "/wiki/1", [], WIKI, Kind.GUARD),
-        ("DELETE", "/WIKI//1/", [], WIKI, Kind.GUARD),
-        ("PROPPATCH", "/wiki/1", [], WIKI, Kind.GUARD),
-        ("PUT", "/wiki/1", [], replace(WIKI, guard=Guard.OFF), Kind.RELAY),
-        ("POST", "/wiki/1", [], WIKI, Kind.RELAY),
-        ("POST", "/wiki/1", [("If-Match", '"a"')], WIKI, Kind.GUARD),
-        ("POST", "/wiki/1", [], replace(WIKI, unconditional_post=UnconditionalPost.LOCK), Kind.GUARD),
-        ("POST", "/wiki/1", [], replace(WIKI, policy=Policy(Require.EXISTING)), Kind.GUARD),
-        ("GET", "/wiki/1", [], replace(WIKI, state=Template.parse("/state/{id}")), Kind.RELAY),
-        ("PUT", "/wiki/1", [], replace(WIKI, state=Template.parse("/state/{id}")), Kind.GUARD),
-        ("PUT", "/other", [], WIKI, Kind.RELAY),
-    ],
-)
-def test_each_request_has_one_kind(
-    method: str, path: str, lines: list[tuple[str, str]], route: Route, kind: Kind
-) -> None:
-    """What is guarded is decided by the route and the method alone; unknown methods are unsafe."""
-    rig = showing(route=route)
-    assert rig.gateway.identify(request(method, path, *lines)).kind is kind
-
-
-@pytest.mark.parametrize(
-    ("unmatched", "kind"),
-    [(Unmatched.RELAY, Kind.RELAY), (Unmatched.GUARD, Kind.GUARD), (Unmatched.REJECT, Kind.REJECT)],
-)
-def test_what_no_route_matches(unmatched: Unmatched, kind: Kind) -> None:
-    """`unmatched` speaks for every target that no route names."""
-    rig = Rig(answering(Canned()), WIKI, unmatched)
-    assert rig.gateway.identify(request("PUT", "/other")).kind is kind
 
 
 async def test_a_representation_gets_the_tag_of_its_content() -> None:
