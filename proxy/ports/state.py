@@ -47,8 +47,8 @@ class StateStore(Protocol):
         """Keep a selection when convenient, and not at all if the same was kept in the last `again` seconds."""
         ...
 
-    def knows(self, key: str, selector: bytes, current: Validator, began: Moment, *, again: float) -> bool:
-        """Tell whether there is nothing to mention of a selection that began then and showed a state."""
+    def knows(self, key: str, selector: bytes, current: Validator | None, began: Moment, *, again: float) -> bool:
+        """Tell whether there is nothing to mention of a selection that began then and showed that."""
         ...
 
     async def forget(self, key: str, *, ahead: float = 0.0) -> None:

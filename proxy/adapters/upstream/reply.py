@@ -147,12 +147,16 @@ class SeenReply:
     async def read(self, limit: int) -> bytes | None:
         """Return the whole content, or None when it exceeds `limit` bytes."""
         content = self._content or b""
-        return content if len(content) <= limit else None
+        if len(content) > limit:
+            return None
+        self._content = None
+        return content
 
     async def skim(self, taker: Taker) -> None:
         """Pass the whole content to `taker`; see `ports.Reply.skim`."""
-        if self._content:
-            await taker(self._content)
+        content, self._content = self._content, None
+        if content:
+            await taker(content)
 
     def __aiter__(self) -> Self:
         return self

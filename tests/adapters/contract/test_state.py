@@ -292,6 +292,81 @@ async def test_what_was_mentioned_can_be_remembered(stand: Stand) -> None:
     assert await recalled(stand) == second
 
 
+# Knowing what need not be mentioned ----------------------------------------------------------------------------------
+
+
+def knows(stand: Stand, selection: Remembered, key: str = "k", selector: bytes = b"s", process: int = 0) -> bool:
+    """Tell whether there is nothing to mention of a selection."""
+    return stand.states[process].knows(key, selector, selection.current, selection.began, again=AGAIN)
+
+
+@pytest.mark.parametrize(
+    ("tag", "seconds", "known"),
+    [
+        ("a", 0.0, True),
+        ("a", AGAIN / 2, True),
+        ("a", AGAIN, False),
+        ("a", AGAIN * 2, False),
+        ("b", 0.001, False),
+        (None, 0.001, False),
+    ],
+)
+async def test_what_is_known_is_what_mentioning_would_not_change(
+    stand: Stand, tag: str | None, seconds: float, known: bool
+) -> None:
+    """Known is the same state within `again` seconds; to mention it changes nothing, to mention another does."""
+    first = await seen(stand, "a")
+    await mention(stand, "k", b"s", first)
+    second = replace(shifted(first, seconds), current=state_of(tag))
+    assert knows(stand, second) == known
+    await mention(stand, "k", b"s", second)
+    assert await recalled(stand) == (first if known else second)
+    assert knows(stand, second)
+
+
+async def test_a_state_is_known_by_all_of_its_validator(stand: Stand) -> None:
+    """A 304 repeats the date, and the origin server's own tag is compared as such."""
+    first = await seen(stand, "a")
+    await mention(stand, "k", b"s", first)
+    tag = EntityTag("a")
+    for other in (Validator(tag, 1, minted=True), Validator(tag, None, minted=False), state_of("b")):
+        assert not knows(stand, replace(first, current=other))
+    assert knows(stand, first)
+
+
+async def test_that_there_is_nothing_is_known_too(stand: Stand) -> None:
+    """As any other state, and not before it was mentioned."""
+    selection = await seen(stand, None)
+    assert not knows(stand, selection)
+    await mention(stand, "k", b"s", selection)
+    assert knows(stand, selection)
+
+
+async def test_asking_what_is_known_changes_nothing(stand: Stand) -> None:
+    """What was asked about is not mentioned by that; it is known of its own resource and selector alone."""
+    selection = await seen(stand, "a")
+    for _ in range(2):
+        assert not knows(stand, selection)
+        await stand.delivered()
+        assert await recalled(stand) is None
+    await mention(stand, "k", b"s", selection)
+    assert knows(stand, selection)
+    assert not knows(stand, selection, key="other")
+    assert not knows(stand, selection, selector=b"other")
+    assert await recalled(stand) == selection
+
+
+async def test_what_was_forgotten_is_not_known_to_who_looked(stand: Stand) -> None:
+    """Once it turned out that the memory has lost it, the same state is worth mentioning again."""
+    await mention(stand, "k", b"s", await seen(stand, "a"))
+    await stand.states[1].forget("k")
+    assert await recalled(stand) is None
+    again = await seen(stand, "a")
+    assert not knows(stand, again)
+    await mention(stand, "k", b"s", again)
+    assert await recalled(stand) == again
+
+
 # Now ------------------------------------------------------------------------------------------------------------------
 
 

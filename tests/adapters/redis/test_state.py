@@ -209,6 +209,23 @@ async def test_a_store_that_is_away_is_told_nothing(server: RedisHandle, link: R
         assert await one.state.recall("l", b"s") is not None
 
 
+async def test_there_is_nothing_to_mention_to_a_store_that_has_no_time(server: RedisHandle) -> None:
+    """While it cannot be used, when too many wait for it, and of before its present life: a read costs no more then."""
+    async with member(server) as one:
+        selection, began = seen(one, "a"), one.state.now()
+        assert not one.state.knows("k", b"s", selection.current, began, again=0.0)
+        assert one.state.knows("k", b"s", selection.current, SOMETIME, again=0.0)
+        one.store.usable = False
+        assert one.state.knows("k", b"s", selection.current, began, again=0.0)
+        one.store.usable = True
+        for number in range(room.PENDING):
+            assert not one.state.knows("k", b"s", selection.current, began, again=0.0)
+            one.state.mention(str(number), b"s", selection, again=0.0)
+        assert one.state.knows("k", b"s", selection.current, began, again=0.0)
+        await done(one.state.delivered())
+        assert not one.state.knows("k", b"s", selection.current, began, again=0.0)
+
+
 async def test_what_waits_for_the_store_is_bounded(
     server: RedisHandle, link: Relay, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,9 +2,11 @@
 
 import asyncio
 import tracemalloc
+from collections.abc import Awaitable, Callable
 
 import pytest
 
+from proxy.adapters.upstream.reply import HttpReply, SeenReply
 from proxy.core.fields import Fields
 from proxy.errors import Unanswered
 from proxy.ports import Purpose, Reply
@@ -377,3 +379,67 @@ async def test_content_that_is_read_is_held_once(monkeypatch: pytest.MonkeyPatch
         assert content == bytes(size)
         assert peak < 1.5 * size
         await reply.aclose()
+
+
+# ------------------------------------------------------------------------------------------------ what was all here
+
+
+async def two_replies(origin: Serving) -> tuple[Reply, Reply]:
+    """A reply to a selection on a connection that waited, which came whole, and one to the same that did not."""
+    async with origin.upstream() as upstream:
+        usual = await upstream.send(request(), None, purpose=Purpose.RELAY, budget=PATIENT)
+        await (await upstream.send(request(), None, purpose=Purpose.RELAY, budget=PATIENT)).aclose()  # waits now
+        reply = await upstream.send(request(), None, purpose=Purpose.SELECT, budget=PATIENT)
+    assert isinstance(reply, SeenReply)
+    assert isinstance(usual, HttpReply)
+    return reply, usual
+
+
+async def read_twice(reply: Reply) -> list[object]:
+    """Read, and then again, and then what is left."""
+    return [await reply.read(5), await reply.read(5), [piece async for piece in reply]]
+
+
+async def read_too_little(reply: Reply) -> list[object]:
+    """Read up to a limit that may be too low, and then what is left."""
+    return [await reply.read(4), [piece async for piece in reply]]
+
+
+async def iterate_twice(reply: Reply) -> list[object]:
+    """Iterate, and then again."""
+    return [[piece async for piece in reply], [piece async for piece in reply], await reply.read(5)]
+
+
+async def skim_twice(reply: Reply) -> list[object]:
+    """Skim, and then again."""
+    pieces: list[bytes] = []
+
+    async def take(piece: bytes) -> None:
+        pieces.append(piece)
+
+    await reply.skim(take)
+    await reply.skim(take)
+    return [pieces, [piece async for piece in reply]]
+
+
+async def close_twice(reply: Reply) -> list[object]:
+    """Close it, and again."""
+    await reply.aclose()
+    await reply.aclose()
+    return [reply.status, reply.fields]
+
+
+@pytest.mark.parametrize("use", [read_twice, read_too_little, iterate_twice, skim_twice, close_twice])
+@pytest.mark.parametrize(
+    "wire", [SIZED, b"HTTP/1.1 204 No\r\nA: b\r\n\r\n", b"HTTP/1.1 500 No\r\nContent-Length: 1\r\n\r\nx"]
+)
+async def test_a_reply_that_was_all_here_is_used_like_any_other(
+    wire: bytes, use: Callable[[Reply], Awaitable[list[object]]]
+) -> None:
+    """Whatever is done with it, the same comes of it: content is handed out once."""
+    async with serving(answers(*[wire] * 3)) as origin:
+        seen, usual = await two_replies(origin)
+        assert (seen.status, seen.fields) == (usual.status, usual.fields)
+        assert await use(seen) == await use(usual)
+        await usual.aclose()
+        await seen.aclose()

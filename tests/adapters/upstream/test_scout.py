@@ -30,16 +30,14 @@ Outcome = tuple[int, Fields, bytes | None] | tuple[type, object, bool, str]
 """What is told of an answer, or of its failure."""
 
 GETS = {name: row for name, row in GOOD.items() if row.method == "GET"}
-ENDING = {name: row for name, row in GETS.items() if not row.until_close}
 SEEN = {
     name: row
-    for name, row in ENDING.items()
+    for name, row in GETS.items()
     if row.lasts and row.wire.count(b"HTTP/1.") == 1 and b"Transfer-Encoding" not in row.wire
 }
 """Those that are seen where they come in one read: nothing before the head, and a length."""
 
 good = pytest.mark.parametrize("row", GETS.values(), ids=GETS.keys())
-ending = pytest.mark.parametrize("row", ENDING.values(), ids=ENDING.keys())
 bad = pytest.mark.parametrize("row", BAD.values(), ids=BAD.keys())
 
 
@@ -50,6 +48,7 @@ class Way(Enum):
     LATER = "likewise, some time after"
     LANDED = "landed, though it may have been seen"
     EARLY = "landed before anything came"
+    SENT = "as `send` does for a selection"
 
 
 ways = pytest.mark.parametrize("way", list(Way), ids=lambda way: way.name)
@@ -88,6 +87,8 @@ class Errand:
 
     async def run(self, upstream: HttpUpstream, budget: Budget = PATIENT) -> Outcome:
         """Go all the way."""
+        if self.way is Way.SENT:
+            return await selected(upstream, budget)
         scout = self.set_out(upstream, budget)
         if self.way is not Way.EARLY:
             await self.until_told()
@@ -129,8 +130,13 @@ async def landed(scout: HttpScout) -> Outcome:
 
 
 async def sent(upstream: HttpUpstream) -> Outcome:
-    """What `send` comes to."""
-    return await comes_to(upstream.send(request(), None, purpose=Purpose.SELECT, budget=PATIENT))
+    """What `send` comes to, where it has somebody who waits from the start: not a selection."""
+    return await comes_to(upstream.send(request(), None, purpose=Purpose.RELAY, budget=PATIENT))
+
+
+async def selected(upstream: HttpUpstream, budget: Budget = PATIENT) -> Outcome:
+    """What `send` comes to where it sends a scout."""
+    return await comes_to(upstream.send(request(), None, purpose=Purpose.SELECT, budget=budget))
 
 
 @asynccontextmanager
@@ -213,18 +219,15 @@ async def test_what_is_no_answer_is_none(row: Bad, way: Way, whole: bool) -> Non
         assert await leaves(stage, Play(parts, between=None if whole else apart), Errand(way).run) == expected
 
 
-@ending
+@pytest.mark.parametrize("name", ["sized", "sized, nothing", "204", "chunked", "100, sized", "103, chunked"])
 @ways
 @pytest.mark.parametrize("excess", LEFTOVERS.values(), ids=LEFTOVERS.keys())
 @pytest.mark.parametrize("later", [False, True])
-async def test_what_follows_an_answer_is_not_the_next_one(row: Good, way: Way, excess: bytes, later: bool) -> None:
+async def test_what_follows_an_answer_is_not_the_next_one(name: str, way: Way, excess: bytes, later: bool) -> None:
     """In the same read, or whenever it comes after: the answer stands, the connection is closed, nothing leaks."""
-
-    def play() -> Play:
-        return Play([row.wire, excess] if later else [row.wire + excess], between=apart)
-
+    row = GOOD[name]
     async with playing() as stage:
-        stage.play = played = play()
+        stage.play = played = Play([row.wire, excess] if later else [row.wire + excess], between=apart)
         outcome = await Errand(way).run(stage.upstream)
         assert outcome[:3:2] == (row.status, row.content)
         await played.played.wait()
@@ -261,6 +264,43 @@ async def test_an_interim_answer_is_never_taken_for_the_answer(way: Way, status:
         assert stage.origin.connections == 1
 
 
+INTERIM = b"HTTP/1.1 103 A\r\nLink: </a>\r\n\r\n"
+
+
+@pytest.mark.parametrize("early", [False, True])
+@pytest.mark.parametrize(
+    ("parts", "times"),
+    [([OK], 0), ([INTERIM, OK], 1), ([INTERIM + OK], 1), ([b"HTTP/1.1 100 A\r\n\r\n" + INTERIM, INTERIM + OK], 2)],
+)
+async def test_who_lands_is_told_of_interim_answers(parts: list[bytes], times: int, early: bool) -> None:
+    """Of each but 100, before the reply, however long they had been there."""
+    told: list[tuple[int, Fields]] = []
+    async with playing() as stage:
+        stage.play = Play(parts, between=apart)
+        scout = Errand().set_out(stage.upstream)
+        if not early:
+            await turns()
+        reply = await scout.landed(lambda *interim: told.append(interim))
+        assert told == [(103, Fields([("Link", "</a>")]))] * times
+        assert await reply.read(10) == b"ok"
+        await reply.aclose()
+
+
+async def test_who_lands_is_told_of_those_of_the_second_try() -> None:
+    """They belong to the answer that counts."""
+    told: list[int] = []
+    async with playing() as stage:
+        errand = Errand()
+        stage.play = Play([], End.by_close)
+        scout = errand.set_out(stage.upstream)
+        await errand.until_told()
+        stage.play = Play([INTERIM + OK])
+        reply = await scout.landed(lambda status, _: told.append(status))
+        assert await reply.read(10) == b"ok"
+        await reply.aclose()
+    assert told == [103]
+
+
 @ways
 async def test_content_is_never_taken_for_the_answer(way: Way) -> None:
     """Though it be an answer, and come in a read of its own."""
@@ -290,7 +330,7 @@ async def test_it_is_sent_as_every_selection() -> None:
     async with serving(answers(OK, OK, OK)) as origin, origin.upstream() as upstream:
         asked = request(target="/thing?a=%20", lines=[("Host", "o"), ("accept", "text/*"), ("X", "\xff")])
         for _ in range(2):
-            await comes_to(upstream.send(asked, None, purpose=Purpose.SELECT, budget=PATIENT))
+            await comes_to(upstream.send(asked, None, purpose=Purpose.RELAY, budget=PATIENT))
         told = asyncio.Event()
         scout = upstream.set_out(upstream.ready(asked), PATIENT, told.set)
         assert scout is not None
