@@ -9,6 +9,8 @@ from aiohttp import web
 from proxy.core import correlation
 from proxy.core.cors import Cors, Sharing
 from proxy.core.fields import Fields
+from proxy.core.matching import UNMATCHED
+from proxy.core.message import SAFE_METHODS
 from proxy.core.route import Guard
 from proxy.gateway import Plan
 from proxy.gateway.exchange import Underway
@@ -82,6 +84,16 @@ class Exchange:
     def wording(self) -> Wording:
         """How a refusal is put."""
         return OURS if self.route is None else Wording(self.route.problem, self.id)
+
+    @property
+    def missing_status(self) -> int:
+        """The status of a refusal for want of a precondition."""
+        return (self.route or UNMATCHED).missing_status
+
+    @property
+    def may_have_left(self) -> bool:
+        """Tell whether something that may change state may have been forwarded."""
+        return self.method not in SAFE_METHODS and self.journal.forwarded
 
     def underway(self, plan: Plan) -> Underway | None:
         """Return what was sent of it on the short way, if that is what is to be sent."""

@@ -15,8 +15,7 @@ from aiohttp import web
 from proxy import problems, reporting
 from proxy.core import admission, cors, forwarding, framing, proxy_status, uninjecting
 from proxy.core.fields import Fields
-from proxy.core.matching import UNMATCHED
-from proxy.core.message import SAFE_METHODS, Request, Response
+from proxy.core.message import Request, Response
 from proxy.core.route import Guard
 from proxy.core.verdict import PreconditionFailed, PreconditionRequired
 from proxy.errors import BadFraming, ClientGone, Failure, MalformedRequest, Outcome
@@ -193,10 +192,10 @@ class Handling:
             marked = proxy_status.of_theirs(answer.response, answer.note)
             fields = forwarding.returning(marked, self._identity.pseudonym)
             if answer.would is not None:
-                fields = fields.replacing(reporting.FIELD, reporting.value(answer.would, _missing_status(exchange)))
+                fields = fields.replacing(reporting.FIELD, reporting.value(answer.would, exchange.missing_status))
             return Response(answer.response.status, fields, answer.response.content)
         if isinstance(answer.verdict, (PreconditionFailed, PreconditionRequired)):
-            return problems.of_refusal(answer.verdict, _missing_status(exchange), exchange.wording)
+            return problems.of_refusal(answer.verdict, exchange.missing_status, exchange.wording)
         raise TypeError(f"an answer without a response must be a refusal, not {answer.verdict!r}")
 
     async def _settle(self, exchange: Exchange, situation: Situation) -> None:
@@ -209,7 +208,7 @@ class Handling:
         if exchange.answerer.started:
             exchange.journal.note(cut_short=name)
             return
-        broke_off = isinstance(failure, (BadFraming, ClientGone)) and _may_have_left(exchange)
+        broke_off = isinstance(failure, (BadFraming, ClientGone)) and exchange.may_have_left
         outcome = Outcome.UNKNOWN if broke_off else failure.outcome
         exchange.journal.note(reason=name, outcome=outcome.value)
         if not exchange.connection.gone.done():
@@ -222,7 +221,7 @@ class Handling:
         if exchange.answerer.started:
             exchange.journal.note(cut_short=Situation.FAULT.value)
             return
-        situation = Situation.FAULT_AFTER_SENDING if _may_have_left(exchange) else Situation.FAULT
+        situation = Situation.FAULT_AFTER_SENDING if exchange.may_have_left else Situation.FAULT
         with suppress(ClientGone):
             await self._settle(exchange, situation)
 
@@ -241,13 +240,3 @@ class Handling:
         return lambda status, fields: exchange.answerer.interim(
             status, forwarding.returning(fields, self._identity.pseudonym)
         )
-
-
-def _missing_status(exchange: Exchange) -> int:
-    """Return the status of a refusal for want of a precondition."""
-    return (exchange.route or UNMATCHED).missing_status
-
-
-def _may_have_left(exchange: Exchange) -> bool:
-    """Tell whether something that may change state may have been forwarded."""
-    return exchange.method not in SAFE_METHODS and exchange.journal.forwarded

@@ -5,8 +5,11 @@ which costs a fraction of telling of each by itself. What must not: what is told
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
+
+_log = logging.getLogger(__name__)
 
 Witness = Callable[[Mapping[str, object]], None]
 """Is told of each request that is over, by the members of its line; see `telemetry.RequestJournal.line`."""
@@ -37,6 +40,9 @@ class Ledger:
         """Tell the witnesses."""
         over, self._over = self._over, []
         for each in over:
-            line = each.line()
-            for witness in self._witnesses:
-                witness(line)
+            try:
+                line = each.line()
+                for witness in self._witnesses:
+                    witness(line)
+            except Exception:  # noqa: BLE001 - the others of this turn have their lines all the same
+                _log.exception("a request could not be told of")

@@ -31,6 +31,9 @@ KEPT: Final = 1024
 LONGEST: Final = 2048
 """Bytes of a head that may be remembered; a longer one takes the long way."""
 
+MOST_LINES: Final = 40
+"""Field lines of a head that may be remembered: each takes some hundred bytes more than its text."""
+
 _PIECE: Final = 2**16  # bytes; there is no content
 _BEGIN, _LINE_END, _END = b"GET ", b"\r\n", b"\r\n\r\n"
 _ANY_LINE: Final = b"GET / HTTP/1.1\r\n"
@@ -94,7 +97,7 @@ class Questions:
     def _read(self, block: bytes, peer: str | None, scheme: str) -> Incoming | None:
         """Read the field lines of a head; None where they are those of more than a head."""
         message = _parsed(_ANY_LINE + block)
-        if message is None or message.should_close or message.upgrade:
+        if message is None or message.should_close or message.upgrade or len(message.raw_headers) > MOST_LINES:
             return None
         incoming = self._incomings(message.raw_headers, message.version, peer, scheme)
         plain = not incoming.heavy and _MORE_TO_IT.isdisjoint(incoming.fields.by_name)

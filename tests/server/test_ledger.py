@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Mapping
 
+import pytest
+
 from proxy.server.ledger import Ledger
 from proxy.telemetry import RequestJournal
 
@@ -45,3 +47,20 @@ async def test_waiting_to_be_told_takes_no_time_of_the_request() -> None:
     Ledger([lines.append]).enter(journal, asyncio.get_running_loop())
     await asyncio.sleep(0)
     assert lines[0]["duration_ms"] == 1000.0
+
+
+async def test_a_request_that_cannot_be_told_of(caplog: pytest.LogCaptureFixture) -> None:
+    """A fault in telling of one request is logged, and keeps nobody from hearing of the others of its turn."""
+
+    class Untellable:
+        def line(self) -> Mapping[str, object]:
+            raise ValueError("no line")
+
+    told: list[object] = []
+    ledger = Ledger([lambda line: told.append(line["id"])])
+    loop = asyncio.get_running_loop()
+    for each in (over("1"), Untellable(), over("2")):
+        ledger.enter(each, loop)
+    await asyncio.sleep(0)
+    assert told == ["1", "2"]
+    assert [record.message for record in caplog.records] == ["a request could not be told of"]

@@ -84,11 +84,7 @@ class HttpUpstream:
             if reply is not None:
                 return reply
         deadline = self._loop.time() + budget.answer
-        if content is None:  # the way of every selection
-            outgoing = without_content(request, self._origin.authority)
-        else:
-            prepared = prepare(request, content, self._origin.authority, purpose)
-            outgoing = prepared or await self._gather(request, content, deadline)
+        outgoing = await self._ready(request, content, purpose, deadline)
         repeatable = purpose is not Purpose.PERFORM and request.safe and outgoing.rest is None
         connect = budget.connect
         if not self._places.take():
@@ -105,6 +101,13 @@ class HttpUpstream:
             return await self._send_on(connection, outgoing, deadline, interim)
         except HungUp:
             return await self._send_again(outgoing, budget.connect, deadline, interim)
+
+    async def _ready(self, request: Request, content: Content | None, purpose: Purpose, deadline: float) -> Outgoing:
+        """Make a request ready to go."""
+        if content is None:
+            return without_content(request, self._origin.authority)
+        prepared = prepare(request, content, self._origin.authority, purpose)
+        return prepared or await self._gather(request, content, deadline)
 
     def ready(self, request: Request) -> bytes:
         """Spell a request without content; see `ports.Scouts.ready`."""
