@@ -194,6 +194,8 @@ ANSWERS: dict[str, tuple[list[Play], str]] = {
     "a head in pieces": ([says(b"H", ONE[1:40], ONE[40:])], LEFT),
     "an early hint": ([says(EARLY + ONE)], LEFT),
     "an early hint before": ([says(EARLY, ONE)], LEFT),
+    "an early hint with a length": ([says(EARLY.replace(b"Link: </a>", b"Content-Length: 0"), ONE)], LEFT),
+    "a length for one connection": ([says(answer(b"Connection: Content-Length"))], LEFT),
     "more than the answer": ([says(ONE + b"more")], LEFT),
     "two answers": ([says(ONE + ONE)], LEFT),
     "less than the answer": ([says(ONE[:-1], close=True)], LEFT),
