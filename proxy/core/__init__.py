@@ -52,7 +52,7 @@ I8   Leaving a lease never raises and never changes the answer.
      tests/gateway/test_writing.py::test_a_failing_selection_after_a_write_takes_nothing_from_its_answer
 I9   Every unsafe request on a guarded resource takes the lock, preconditions or not (POST without preconditions: per
      route).
-     tests/gateway/test_reading.py::test_each_request_has_one_kind
+     tests/gateway/test_planning.py::test_each_request_has_one_kind
      tests/gateway/test_writing.py::test_a_write_without_preconditions_takes_the_lock_and_asks_nothing
 I10  No lock is held or awaited while a client is still sending.
      tests/server/test_handling.py::test_no_lock_is_awaited_while_a_client_sends
