@@ -36,7 +36,8 @@ NOT_SELECTING = (
 )
 """Fields of a request that a selection on its behalf does not carry."""
 
-_NOT_REVALIDATING = NOT_SELECTING | {"cache-control"}
+NOT_REVALIDATING = NOT_SELECTING | {"cache-control"}
+"""Those that one does not carry which no cache may answer, as none under a lease."""
 
 TRACING = frozenset({"baggage", "traceparent", "tracestate", "x-correlation-id", "x-request-id"})
 """Fields that differ from request to request and select nothing."""
@@ -65,7 +66,7 @@ def selection(request: Request, target: Target, *, revalidate: bool, fence_field
     caches between us and the origin server from answering with an old state. A fence that the client made up is left
     out, as in `write`.
     """
-    dropped = _NOT_REVALIDATING if revalidate else NOT_SELECTING
+    dropped = NOT_REVALIDATING if revalidate else NOT_SELECTING
     if fence_field is not None:
         dropped |= {fence_field.lower()}
     return Request("GET", target, request.fields.edited(dropped, _UNCODED_AND_FRESH if revalidate else _UNCODED))
@@ -111,8 +112,17 @@ def hurried(request: Request) -> bool:
 
 def selector(request: Request, rules: SelectRules = EVERYTHING) -> bytes:
     """Return what must be equal for one selection to speak for another: target, credentials, selecting fields (I2)."""
-    text = f"{request.target.raw}\r\n{_selecting(request.fields, rules).text}"
-    return blake2b(text.encode("latin-1"), digest_size=16).digest()
+    return digest(selects(request, rules))
+
+
+def selects(request: Request, rules: SelectRules = EVERYTHING) -> bytes:
+    """Return what a selector stands for."""
+    return f"{request.target.raw}\r\n{_selecting(request.fields, rules).text}".encode("latin-1")
+
+
+def digest(selecting: bytes) -> bytes:
+    """Return the selector of what selects."""
+    return blake2b(selecting, digest_size=16).digest()
 
 
 def write(

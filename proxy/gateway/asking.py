@@ -219,8 +219,12 @@ def remembered(match: Match, selection: Selection, shown: Response | None = None
 
 def speaks_for(match: Match, asked: Request) -> bytes:
     """Return what must be equal for one selection to speak for another: the request, and how its tag is made."""
-    made = (match.tag_key.encode(), match.reading.tags_made_by)
-    return b"\n".join((selecting.selector(asked, match.route.select), *made))
+    return spoken(match, selecting.selects(asked, match.route.select))
+
+
+def spoken(match: Match, selects: bytes) -> bytes:
+    """Return the same, of what selects (`selecting.selects`)."""
+    return b"\n".join((selecting.digest(selects), match.tag_key.encode(), match.reading.tags_made_by))
 
 
 def asked_of_origin(request: Request, match: Match, target: Target, *, revalidate: bool) -> Request:

@@ -6,7 +6,7 @@ must not: how the look is taken.
 
 from dataclasses import dataclass
 
-from proxy.core import cors, effort, presenting
+from proxy.core import cors, effort, presenting, selecting
 from proxy.core.effort import Effort
 from proxy.core.matching import UNMATCHED, Match
 from proxy.core.message import Request, Response
@@ -15,10 +15,9 @@ from proxy.core.moment import Moment
 from proxy.core.preconditions import Preconditions
 from proxy.core.representation import comparable
 from proxy.core.route import Guard, Route
-from proxy.core.selecting import TRACING
 from proxy.core.tag_rules import Aba
 from proxy.core.verdict import NotModified, PreconditionFailed, Verdict
-from proxy.gateway.asking import asked_of_origin, speaks_for
+from proxy.gateway.asking import asked_of_origin
 from proxy.gateway.exchange import Kind, Plan, matched
 from proxy.gateway.reading import KNOWN, Reading
 from proxy.ports import Budget, Remembered
@@ -26,15 +25,15 @@ from proxy.ports import Budget, Remembered
 
 @dataclass(frozen=True, slots=True)
 class Glance:
-    """A read of which all is known but what the origin server shows. `asked` is what it is asked, `selector` as there.
+    """A read of which all is known but what the origin server shows.
 
-    `budget` is for how long.
+    `asked` is what it is asked, for how long says `budget`; `selects` is what another must equal that this speaks for.
     """
 
     match: Match
     conditions: Preconditions
     asked: Request
-    selector: bytes
+    selects: bytes
     budget: Budget
 
 
@@ -72,15 +71,19 @@ class Glancing(Reading):
         asked = asked_of_origin(request, match, match.state_target, revalidate=False)
         timeouts = match.route.timeouts
         budget = Budget(timeouts.connect, timeouts.select)
-        return Glance(match, self.conditions(request, match), asked, speaks_for(match, asked), budget)
+        selects = selecting.selects(asked, match.route.select)
+        return Glance(match, self.conditions(request, match), asked, selects, budget)
 
     def began(self) -> Moment:
         """Return the present moment, as `glimpsed` wants it from before the origin server is asked."""
         return self._state.now()
 
-    def glimpsed(self, glance: Glance, began: Moment, seen: Response) -> tuple[Verdict, Validator] | None:
+    def glimpsed(
+        self, glance: Glance, selector: bytes, began: Moment, seen: Response
+    ) -> tuple[Verdict, Validator] | None:
         """Return what a read comes to, by what the origin server showed, and the tag of that.
 
+        `selector` is that of what selects (`asking.spoken`).
         None where it takes more than that: it is no representation, or one that takes long, or is refused.
         """
         match = glance.match
@@ -93,9 +96,9 @@ class Glancing(Reading):
         verdict = self.judge_by("GET", match, glance.conditions, current)
         if isinstance(verdict, PreconditionFailed):
             return None
-        if not self._state.knows(match.lock_key, glance.selector, current, began, again=KNOWN):
+        if not self._state.knows(match.lock_key, selector, current, began, again=KNOWN):
             known = Remembered(current, began, cors.said(seen.fields), firm=False)
-            self._state.mention(match.lock_key, glance.selector, known, again=KNOWN)
+            self._state.mention(match.lock_key, selector, known, again=KNOWN)
         return verdict, current
 
     def shown(self, glance: Glance, seen: Response, verdict: Verdict, current: Validator) -> Response:
@@ -105,10 +108,6 @@ class Glancing(Reading):
 
 
 def _is_plain(route: Route) -> bool:
-    """Tell whether a route guards as most do: it trusts no memory, counts no writes, changes no content.
-
-    Nor does it take what names a request for what selects: a glance speaks for all requests that differ in that alone.
-    """
+    """Tell whether a route guards as most do: it trusts no memory, counts no writes, changes no content."""
     remembers = route.trust > 0 or route.rules.aba is Aba.DETECT
-    selects = TRACING.isdisjoint(route.select.fields or ())
-    return route.guard is Guard.ENFORCE and not remembers and route.inject is None and selects
+    return route.guard is Guard.ENFORCE and not remembers and route.inject is None

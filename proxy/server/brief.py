@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Final
 
 from proxy.core.message import Response
 from proxy.gateway import Gateway, Plan
+from proxy.gateway.asking import spoken
 from proxy.gateway.exchange import Underway
 from proxy.gateway.glancing import Passing
 from proxy.ports import Scout, Scouts
 from proxy.server.draining import Census
 from proxy.server.ledger import Ledger
-from proxy.server.masking import Values, unmasked
+from proxy.server.masking import Values
 from proxy.server.passage import Passage
 from proxy.server.questions import Question, Questions
 from proxy.server.spelling import Spelling
@@ -69,8 +70,8 @@ class Brief:
 
     def set_out(self) -> bool:
         """Send the selection; tell whether it was possible."""
-        question, values = self._question, self._values
-        ready = unmasked(question.parts, values) if values else question.parts[0]
+        question = self._question
+        ready = question.ready.filled(self._values)
         self._scout = self._way.scouts.set_out(ready, question.asks.budget, self._heard)
         if self._scout is None:
             return False
@@ -130,14 +131,15 @@ class Brief:
 
     def _message(self, seen: Response) -> bytes | None:
         """Return the answer by what was seen; None where it takes more than that."""
-        asks = self._question.asks
+        question, asks = self._question, self._question.asks
         if isinstance(asks, Passing):
             return self._way.spelling.passed(seen)
-        glimpsed = self._way.gateway.glimpsed(asks, self._began, seen)
+        selector = question.selector or spoken(asks.match, question.selects.filled(self._values))
+        glimpsed = self._way.gateway.glimpsed(asks, selector, self._began, seen)
         if glimpsed is None:
             return None
         self.passage.judged(*glimpsed)
-        return self._way.spelling.message(self._question, asks, seen, *glimpsed)
+        return self._way.spelling.message(question, asks, seen, *glimpsed)
 
     def _end(self) -> None:
         self._scout = None

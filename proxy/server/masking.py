@@ -1,23 +1,33 @@
-"""Heads without what names a request across systems, which differs from one to the next and selects nothing.
+"""Heads without the values that differ from one to the next and that nothing is decided by.
 
-What lives here: the values of those fields, taken out of the bytes of a head and put back. What must not: what is made
-of a head, and of a name (`core.correlation`).
+What lives here: values of those fields, taken out of the bytes of a head, and put back into what is made of it. What
+must not: what is made of a head, and of a name (`core.correlation`).
+
+Whatever such a value is, it goes on as it is or is dropped with its line, and may be among what selects. So heads that
+differ in nothing else are read, checked and matched once.
 """
 
 import re
+from dataclasses import dataclass
 from typing import Final
 
 from proxy.core.fields import Fields
-from proxy.core.selecting import TRACING
+from proxy.core.selecting import CREDENTIALS, TRACING
 
-MARK: Final = b"ifmatch:a-value-goes-here"
-"""Stands for a value that was taken out."""
+MARK: Final = b"ifmatch:a-value-goes-here:"
+"""Stands for a value that was taken out; a letter behind it says for which."""
 
-_NAMES: Final = b"|".join(re.escape(name.encode()) for name in sorted(TRACING))
-# Visible ASCII alone: no white space that a parser would take off, nothing that it would refuse.
-_NAMED: Final = re.compile(rb"\r\n(%b): ([!-~]{1,512})(?=\r\n)" % _NAMES, re.IGNORECASE)
-_MASKED: Final = rb"\r\n\1: " + MARK
-_MARKED: Final = MARK.decode("ascii")
+MOST: Final = 26
+"""Values that are taken out of a head; with more of them it keeps all."""
+
+TAKEN: Final = TRACING | CREDENTIALS | {"referer", "user-agent", "x-forwarded-for"}
+"""The fields whose values are, in lower case."""
+
+_NAMES: Final = b"|".join(re.escape(name.encode()) for name in sorted(TAKEN))
+# Printable ASCII alone, and no white space that a parser would take off: nothing that it would refuse.
+_TAKEN: Final = re.compile(rb"\r\n(%b): ([!-~](?:[ -~]{0,1022}[!-~])?)(?=\r\n)" % _NAMES, re.IGNORECASE)
+_MARKS: Final = re.compile(re.escape(MARK) + rb"([a-z])")
+_LETTERS: Final = b"abcdefghijklmnopqrstuvwxyz"
 
 NOTHING: Final = Fields()
 
@@ -27,30 +37,44 @@ Values = list[tuple[bytes, bytes]]
 
 def masked(head: bytes) -> tuple[bytes, Values]:
     """Return a head with marks for values, and the values."""
-    values = _NAMED.findall(head)
-    return (_NAMED.sub(_MASKED, head), values) if values and MARK not in head else (head, [])
+    values: Values = _TAKEN.findall(head)
+    if not values or len(values) > MOST or MARK in head:
+        return head, []
+    letters = iter(_LETTERS)
+    return _TAKEN.sub(lambda line: b"\r\n%b: %b%c" % (line[1], MARK, next(letters)), head), values
 
 
-def unmasked(parts: list[bytes], values: Values) -> bytes:
-    """Put the values back where a masked text was cut at its marks; there is one part more than values."""
-    joined = parts[0]
-    for part, (_, value) in zip(parts[1:], values, strict=True):
-        joined += value + part
-    return joined
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A text that was made of a masked head, cut at its marks. Between each two `pieces` stands one of the values."""
+
+    pieces: tuple[bytes, ...]
+    places: tuple[int, ...]
+
+    def filled(self, values: Values) -> bytes:
+        """Return the text with these values. Raised where there are too few of them: IndexError."""
+        text = self.pieces[0]
+        for place, piece in zip(self.places, self.pieces[1:], strict=True):
+            text += values[place][1] + piece
+        return text
+
+
+def cut(text: bytes, values: int) -> Cut:
+    """Cut a text at the marks of a head from which so many values were taken; where none were, it has no marks."""
+    if not values:
+        return Cut((text,), ())
+    pieces = _MARKS.split(text)
+    return Cut(tuple(pieces[::2]), tuple(map(_LETTERS.index, pieces[1::2])))
 
 
 def named(fields: Fields) -> Fields:
-    """Return those field lines whose values may have been taken out."""
+    """Return the field lines that name a request."""
     if TRACING.isdisjoint(fields.by_name):
         return NOTHING
     return Fields([line for line in fields.lines if line[0].lower() in TRACING])
 
 
 def filled(fields: Fields, values: Values) -> Fields:
-    """Return field lines with the values put back where there are marks, in their order."""
-    if not values:
-        return fields  # what looks like a mark is none
-    rest = iter(values)
-    return Fields(
-        [(name, next(rest)[1].decode("ascii") if value == _MARKED else value) for name, value in fields.lines]
-    )
+    """Return field lines with the values in the place of their marks."""
+    cuts = [(name, cut(value.encode("latin-1"), len(values))) for name, value in fields.lines]
+    return Fields([(name, each.filled(values).decode("latin-1")) for name, each in cuts])

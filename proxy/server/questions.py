@@ -18,11 +18,12 @@ from proxy.core.fields import Fields
 from proxy.core.message import Request
 from proxy.errors import Failure
 from proxy.gateway import Gateway, Plan
+from proxy.gateway.asking import spoken
 from proxy.gateway.glancing import Glance, Passing
 from proxy.ports import Scouts
 from proxy.server.exchange import AROUND_THE_PATH
 from proxy.server.incoming import Incoming, Incomings
-from proxy.server.masking import MARK, Values, masked, named
+from proxy.server.masking import Cut, Values, cut, masked, named
 from proxy.server.parsing import LIMITS
 
 KEPT: Final = 1024
@@ -45,15 +46,18 @@ _MORE_TO_IT: Final = frozenset({"content-length", "transfer-encoding", "expect",
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Question:
-    """A read that takes one request and its answer: `parts` is how that is sent, cut where a value was taken out of it.
+    """A read that takes one request and its answer, cut where values were taken out of its head.
 
+    `ready` is how it is sent, `selects` what selects, and `selector` that of this where no value of its head selects.
     `path` and `if_match` are for its line in the log, `fields` those of the request as received, `named` the ones of
     them that name it, `origin` the page's.
     """
 
     asks: Glance | Passing
     plan: Plan
-    parts: list[bytes]
+    ready: Cut
+    selects: Cut
+    selector: bytes | None
     fields: Fields
     named: Fields
     path: str
@@ -76,9 +80,11 @@ class Questions:
 
         None where what came in one piece is another request, or part of one, or two.
         """
-        if not head.startswith(_BEGIN) or len(head) > LONGEST or head.find(_END) != len(head) - len(_END):
+        if not head.startswith(_BEGIN) or len(head) > 2 * LONGEST or head.find(_END) != len(head) - len(_END):
             return None
         shared, values = masked(head)
+        if len(shared) > LONGEST:
+            return None
         question = self._known(shared, len(values), peer, scheme, self._gateway.rules)
         return None if question is None else (question, values)
 
@@ -89,10 +95,9 @@ class Questions:
         if asked is None or incoming is None:
             return None
         try:
-            question = self._asked(asked[1].decode("ascii"), incoming.fields, incoming.onward())
+            return self._asked(asked[1].decode("ascii"), incoming.fields, incoming.onward(), values)
         except Failure:
             return None  # the long way has an answer to that
-        return question if question is not None and len(question.parts) == values + 1 else None
 
     def _read(self, block: bytes, peer: str | None, scheme: str) -> Incoming | None:
         """Read the field lines of a head; None where they are those of more than a head."""
@@ -103,16 +108,20 @@ class Questions:
         plain = not incoming.heavy and _MORE_TO_IT.isdisjoint(incoming.fields.by_name)
         return incoming if plain else None
 
-    def _asked(self, raw_target: str, received: Fields, onward: Fields) -> Question | None:
+    def _asked(self, raw_target: str, received: Fields, onward: Fields, values: int) -> Question | None:
         request = Request("GET", admission.admit_line("GET", raw_target, onward), onward)
         plan = self._gateway.identify(request)
         asks = self._gateway.passing(request, plan) or self._gateway.glance(request, plan)
         if asks is None:
             return None
-        parts = self._scouts.ready(asks.asked).split(MARK)
+        ready = cut(self._scouts.ready(asks.asked), values)
+        selects, selector = cut(b"", 0), None
+        if isinstance(asks, Glance):
+            selects = cut(asks.selects, values)
+            selector = None if selects.places else spoken(asks.match, asks.selects)
         path = AROUND_THE_PATH.sub("", raw_target)
         if_match, origin = received.get("if-match"), received.get("origin")
-        return Question(asks, plan, parts, received, named(received), path, if_match, origin)
+        return Question(asks, plan, ready, selects, selector, received, named(received), path, if_match, origin)
 
 
 def _parsed(head: bytes) -> RawRequestMessage | None:

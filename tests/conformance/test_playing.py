@@ -212,7 +212,7 @@ TAKEN_OUT: list[tuple[str, Any, str, Any]] = [
     ("tag-of-created", Creating, "tag_of_created", _idle),
     ("forgets-location", Creating, "forget_named", _idle),
     ("views", Viewing, "view", Asking.select),
-    ("own-credentials", selecting, "NOT_SELECTING", selecting.NOT_SELECTING | {"authorization"}),
+    ("own-credentials", selecting, "NOT_REVALIDATING", selecting.NOT_REVALIDATING | {"authorization"}),
     ("partial-fields", presenting, "RANGE_UNAWARE", presenting.RANGE_UNAWARE | {"cache-control"}),
     ("codings", coding, "codings", lambda _: ""),
 ]

@@ -70,9 +70,11 @@ HEADS: dict[str, tuple[bytes, str]] = {
     "a target that ends elsewhere": (get(target=b"/wiki/../wiki/1"), LONG),
     "bytes beyond ASCII": (get(target=b"/wiki/\xc3\xa9\xff"), LONG),
     "a fragment": (get(target=b"/wiki/1#a"), LONG),
-    "the mark in the target": (get(target=b"/wiki/ifmatch:a-value-goes-here"), LONG),
-    "the mark in a field": (get(b"A: ifmatch:a-value-goes-here", b"X-Request-Id: a"), LONG),
-    "the mark as a name": (get(b"X-Request-Id: ifmatch:a-value-goes-here"), LONG),
+    "the mark in the target": (get(b"Cookie: a", target=b"/wiki/ifmatch:a-value-goes-here:a"), ANSWERED),
+    "the mark in a field": (get(b"A: ifmatch:a-value-goes-here:a", b"X-Request-Id: a"), ANSWERED),
+    "the mark as a name": (get(b"X-Request-Id: ifmatch:a-value-goes-here:a"), ANSWERED),
+    "the mark of no value": (get(b"Cookie: a", b"A: ifmatch:a-value-goes-here:z"), ANSWERED),
+    "a mark without its letter": (get(b"Cookie: a", b"A: ifmatch:a-value-goes-here"), ANSWERED),
     "an unguarded route": (get(target=b"/open/x"), ANSWERED),
     "no route": (get(target=b"/x"), ANSWERED),
     "HTTP/1.0": (get(version=b"1.0"), LONG),
@@ -98,7 +100,13 @@ HEADS: dict[str, tuple[bytes, str]] = {
     "two kinds of names, one in disguise": (get(b"X-Request-Id: a", b"X-Correlation-Id:  b"), ANSWERED),
     "two kinds of names, one no name": (get(b"X-Correlation-Id: <", b"X-Request-Id: a"), ANSWERED),
     "a trace": (get(b"traceparent: 00-ab-cd-01", b"TraceState: a=b,c=d", b"baggage: x=y;z", b"A: b"), ANSWERED),
-    "a name for one connection": (get(b"X-Request-Id: a", b"Connection: x-request-id"), LONG),
+    "a name for one connection": (get(b"X-Request-Id: a", b"Connection: x-request-id"), ANSWERED),
+    "a page for one connection": (get(b"Referer: a", b"Cookie: b", b"Connection: referer"), ANSWERED),
+    "credentials for one connection": (get(b"Cookie: a", b"Connection: cookie"), LONG),
+    "two credentials": (get(b"Authorization: a", b"Authorization: b"), ANSWERED),
+    "two lines of cookies": (get(b"Cookie: a=b; c=d", b"User-Agent: a/1 (b; c)", b"cookie: e=f"), ANSWERED),
+    "who came before": (get(b"X-Forwarded-For: 192.0.2.1, 192.0.2.2", b"Cookie: a"), ANSWERED),
+    "more values than letters": (get(*[b"Cookie: a=b"] * 27), ANSWERED),
     "a name in disguise for one connection": (get(b"X-Request-Id:a", b"Connection: X-Request-Id"), ANSWERED),
     "a connection that goes on": (get(b"Connection: keep-alive"), ANSWERED),
     "a connection that ends": (get(b"Connection: close"), LONG),
@@ -271,7 +279,7 @@ RULES: dict[str, tuple[dict[str, Any], bytes, str]] = {
     "a trusted memory": ({"trust": 60.0}, ONE, LONG),
     "a fence": ({"fence": "X-Fence"}, ONE, ANSWERED),
     "fields that select": ({"select": SelectRules(fields=frozenset({"a"}))}, ONE, ANSWERED),
-    "a name that selects": ({"select": SelectRules(fields=frozenset({"x-request-id"}))}, ONE, LONG),
+    "a name that selects": ({"select": SelectRules(fields=frozenset({"x-request-id"}))}, ONE, ANSWERED),
     "a report": ({"guard": Guard.REPORT}, ONE, LONG),
     "no guard": ({"guard": Guard.OFF}, ONE, ANSWERED),
 }
@@ -309,7 +317,10 @@ async def test_the_same_for_two_in_one_piece(trail: Trail) -> None:
     assert short == await seen(messages, plays, short=False)
 
 
-NAMES = ("X-Request-Id", "X-Correlation-Id", "traceparent", "tracestate", "baggage")
+NAMES = (
+    *("X-Request-Id", "X-Correlation-Id", "traceparent", "tracestate", "baggage"),
+    *("Cookie", "Authorization", "User-Agent", "Referer", "X-Forwarded-For"),
+)
 OTHERS = (
     *(b"Cookie: a=b", b"Accept: a/b", b"A: \xff", PAGE, b"Origin: null", b"Prefer: return=representation"),
     *(b"Connection: keep-alive", b"connection: X-Request-Id", b"Connection: baggage, a", b"Accept-Encoding: gzip"),
@@ -321,7 +332,7 @@ SPELLED = st.tuples(
     st.sampled_from([": ", ": ", ": ", ":", ":  ", ":\t"]),
     st.text("aZ09-=;,/ :\t<\xe9", max_size=4)
     | st.integers(126, 130).map("a".__mul__)
-    | st.integers(511, 514).map("b".__mul__),
+    | st.integers(1023, 1026).map("b".__mul__),
     st.sampled_from(["", "", " ", "\t"]),
 ).map(lambda parts: "".join(parts).encode("latin-1"))
 TARGETS = st.sampled_from(
@@ -448,11 +459,29 @@ async def test_no_idle_connection(trail: Trail) -> None:
         assert trail.ways == [LONG, ANSWERED]
 
 
+async def test_the_same_for_clients_of_a_trusted_proxy(trail: Trail) -> None:
+    """What a proxy that is trusted says of its clients is continued, for each what it said of that one."""
+    messages = [
+        get(b"X-Forwarded-For: 192.0.2.%d" % number, b"Cookie: %d" % number, *more)
+        for number in (1, 2)
+        for more in ([], [b"Forwarded: for=a"], [b"X-Forwarded-For: b"])
+    ]
+    trusted: dict[str, Any] = {"trusted": lambda _peer: True}
+    short = await seen(messages, [says(ONE)] * 6, short=True, **trusted)
+    assert trail.ways == [ANSWERED] * 6
+    assert [asked.count(b"192.0.2.2") for asked in short.asked[-3:]] == [1, 1, 1]
+    assert short == await seen(messages, [says(ONE)] * 6, short=False, **trusted)
+
+
 async def test_what_was_seen_is_remembered() -> None:
-    """The tag of a read on the short way is remembered like that of any other, under the same key."""
+    """The tag of a read on the short way is remembered like that of any other, under the same key, for its reader."""
     kept = []
     for short in (True, False):
-        async with side(says(ONE), short=short) as here:
-            await (await here.ask(get(PAGE))).answer()
+        async with side(*[says(ONE)] * 4, short=short) as here:
+            wire = await here.ask(get(PAGE))
+            await wire.answer()
+            for line in (b"Cookie: a", b"Cookie: b", b"User-Agent: c"):
+                wire.send(get(line))
+                await wire.answer()
             kept.append({key: list(each) for key, each in here.state._kept.items()})  # noqa: SLF001 - the store's inside
     assert kept[0] == kept[1] != {}

@@ -55,9 +55,36 @@ async def test_a_question_says_what_is_told_of_it() -> None:
         assert found is not None
         question = found[0]
         assert (question.path, question.if_match, question.origin) == ("/wiki/1", '"a"', "o")
-        assert question.named.lines == (("X-Request-Id", "ifmatch:a-value-goes-here"),)
-        assert len(question.parts) == 2
-        assert question.parts[0].endswith(b"\r\nX-Request-Id: ")
+        assert question.named.lines == (("X-Request-Id", "ifmatch:a-value-goes-here:a"),)
+        assert question.ready.places == (0,)
+        assert question.ready.pieces[0].endswith(b"\r\nX-Request-Id: ")
+        assert question.selector is not None
+
+
+async def test_what_selects_is_each_reader_s_own() -> None:
+    """Readers that differ in their credentials ask one question, and what each is shown speaks for that one alone."""
+    async with side() as here:
+        ask = asking(here).of
+        found = [ask(get(b"Authorization: " + each, b"Referer: x"), PEER, "http") for each in (b"Basic 1", b"Basic 2")]
+        (question, one), (same, other) = [each for each in found if each is not None]
+        assert question is same
+        assert question.selector is None
+        texts = {question.selects.filled(values) for values in (one, other)}
+        assert [text.count(b"Authorization: Basic ") for text in texts] == [1, 1]
+        assert question.ready.filled(other).count(b"\r\nAuthorization: Basic 2\r\nReferer: x\r\n") == 1
+
+
+async def test_a_value_that_is_dropped(trail: Trail) -> None:
+    """What a peer that is not trusted claims goes nowhere, whatever it is, and its read goes the short way."""
+    async with side(says(ONE), says(ONE), says(ONE)) as here:
+        wire = await here.ask(get())
+        await wire.answer()
+        for number in (1, 2):
+            wire.send(get(b"X-Forwarded-For: 192.0.2.%d" % number, b"Cookie: %d" % number))
+            assert (await wire.answer()).content == b"one"
+            assert b"192.0.2" not in here.asked[-1]
+            assert b"\r\nCookie: %d\r\n" % number in here.asked[-1]
+        assert trail.ways[-2:] == [ANSWERED, ANSWERED]
 
 
 @pytest.mark.parametrize(
