@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from hashlib import blake2b
+from secrets import token_hex
 from typing import Final
 
 from bench import entrants, proc
@@ -40,12 +40,16 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """What is measured: a heading, who takes part, how a client asks, and the status that is the right answer."""
+    """What is measured: a heading, who takes part, how a client asks, and the status that is the right answer.
+
+    `times`: how often each resource is asked for by a request of its own before they come again.
+    """
 
     title: str
     contestants: Sequence[str]
     asks: Callable[[str, Known], bytes]
     status: int
+    times: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +87,11 @@ def _read(url: str, known: Known) -> bytes:
     return request(url, "GET", known.path)
 
 
-def _traced(url: str, known: Known) -> bytes:
-    """Ask as clients do that name each request: no two of their heads are equal."""
-    trace = blake2b(known.path.encode(), digest_size=24).hexdigest()
-    return request(url, "GET", known.path, traceparent=f"00-{trace[:32]}-{trace[32:]}-01")
+def _by_someone(url: str, known: Known) -> bytes:
+    """Ask as one of many clients, who all say who they are and name each request: no two of their heads are equal."""
+    trace, who = token_hex(24), f"Bearer {token_hex(20)}"
+    named = f"00-{trace[:32]}-{trace[32:]}-01"
+    return request(url, "GET", known.path, Authorization=who, User_Agent="bench/1", traceparent=named)
 
 
 def _revisit(url: str, known: Known) -> bytes:
@@ -101,12 +106,14 @@ def _write(url: str, known: Known) -> bytes:
 _GUARDED: Final = (entrants.LUA, entrants.FASTIFY, entrants.MEMORY, entrants.REDIS)
 
 READ: Final = Measure("guarded GET", (entrants.NGINX, *_GUARDED), _read, 200)
-TRACED: Final = Measure("guarded GET, traced", (entrants.LUA, entrants.FASTIFY, entrants.MEMORY), _traced, 200)
+MANY: Final = Measure(
+    "guarded GET, many clients", (entrants.LUA, entrants.FASTIFY, entrants.MEMORY), _by_someone, 200, 16
+)
 REVISIT: Final = Measure("conditional GET (304)", _GUARDED, _revisit, 304)
 WRITE: Final = Measure("guarded PUT", (entrants.NGINX, *_GUARDED, entrants.MEMORY_TAG, entrants.REDIS_TAG), _write, 204)
 PASSED: Final = Measure("GET passed on", (entrants.NGINX, entrants.RELAY, entrants.OFF), _read, 200)
 
-MEASURES: Final = (READ, TRACED, REVISIT, WRITE, PASSED)
+MEASURES: Final = (READ, MANY, REVISIT, WRITE, PASSED)
 DELAYED: Final = (READ, WRITE)
 """Those that are played on one connection, too, and straight to the origin server."""
 
@@ -126,7 +133,7 @@ def prepared(standings: Mapping[str, Standing], measures: Iterable[Measure]) -> 
     paths = [f"/documents/{number}" for number in range(KEYS)]
     known = {name: learn(url, paths, guarded=name not in (*entrants.UNGUARDED, STRAIGHT)) for name, url in urls.items()}
     return {
-        (measure.title, name): [measure.asks(urls[name], each) for each in known[name]]
+        (measure.title, name): [measure.asks(urls[name], each) for _ in range(measure.times) for each in known[name]]
         for measure in measures
         for name in (*measure.contestants, STRAIGHT)
     }
