@@ -19,6 +19,7 @@ from proxy.core.entity_tag import EntityTag
 from proxy.core.fields import Fields
 from proxy.core.hashing import Pause, feed, feed_parts, go_on
 from proxy.core.json_pointer import Json
+from proxy.core.latest import Latest, told
 from proxy.core.message import Response
 from proxy.core.tag_rules import TagRules, kept_tag
 from proxy.core.tag_text import DIGEST_SIZE, MARK_SIZE, VIEW, decoded
@@ -29,8 +30,6 @@ PUBLIC_SECRET: Final = "ifmatch public tag key"  # noqa: S105 - the key of those
 
 REMEMBERED: Final = 1024
 """States whose validators are known again, by a digest of their content."""
-_TELLING: Final = ("content-type", "content-language", "content-encoding", "vary", "last-modified")
-"""The fields that go into a validator besides content, in lower case."""
 
 _SHOWN: Final = 27
 """Characters of a view's digest and its mark behind the tag of the whole."""
@@ -81,7 +80,7 @@ class Minter:
     stand for the whole. Between pieces of long content it calls `pause`; not where another process mints with it.
     """
 
-    __slots__ = ("_digesting", "_key", "_marking", "_pause", "_seen")
+    __slots__ = ("_digesting", "_key", "_latest", "_marking", "_pause", "_seen")
 
     def __init__(self, secret: str, pause: Pause = go_on) -> None:
         # A key of BLAKE2b holds at most 64 bytes; hashing first lets a secret have any length.
@@ -94,6 +93,7 @@ class Minter:
         self._digesting = blake2b(digest_size=DIGEST_SIZE, key=self._key, person=_PERSON_TAG)
         self._marking = blake2b(digest_size=MARK_SIZE, key=self._key, person=_PERSON_MARK)
         self._seen: OrderedDict[object, Validator] = OrderedDict()
+        self._latest: Latest[Validator] = Latest()
 
     def __reduce__(self) -> tuple[Callable[[bytes], "Minter"], tuple[bytes]]:
         """Let another process of ours mint the same tags: a digest that was begun cannot be sent there, its key can."""
@@ -113,13 +113,17 @@ class Minter:
             return Validator(kept, modified, minted=False)
         if writes is not None or document is not None or rules.version is not None:
             return self._minted(self._digest(state.parts(key, response, rules, writes, document)), key, response.fields)
-        return self._minted_again(key, response, rules)
+        known = self._latest.of(key, response, rules.fingerprint)
+        if known is None:
+            known = self._minted_again(key, response, rules)
+            self._latest.keep(key, response, rules.fingerprint, known)
+        return known
 
     def _minted_again(self, key: str, response: Response, rules: TagRules) -> Validator:
         """Return the validator of what was seen before, without reading it again: a writer's state was just read."""
         sum_ = self._digesting.copy()
         feed(sum_, response.content, self._pause)
-        seen = (key, rules.fingerprint, sum_.digest(), *map(response.fields.by_name.get, _TELLING))
+        seen = (key, rules.fingerprint, sum_.digest(), *told(response.fields))
         known = self._seen.get(seen)
         if known is None:
             digest = self._digest(state.parts(key, response, rules, None))
