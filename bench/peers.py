@@ -48,8 +48,8 @@ nginx + Lua and Fastify mint tags from content, and compare before a write with 
 measured with `etag_on_write: never`; *tag after a write* is its default, which asks the origin server once more.
 
 ifmatch knows lines of a request, targets and contents again that it has met a moment ago, as it has all of these: the
-{keys} keys are asked for in turn, by clients that are alike. *Many clients*: 8,192 requests, each with an `Authorization`
-and a `traceparent` of its own. What keys cost that it does not know again is in *Scale*.
+{keys} keys are asked for in turn, by clients that are alike. *Many clients*: 8,192 requests, each with an
+`Authorization` and a `traceparent` of its own. What keys cost that it does not know again is in *Scale*.
 
 Writes are lost, or not, before an origin server that takes {latency:g} ms, where {writers} writers want the same."""
 

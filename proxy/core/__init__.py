@@ -68,10 +68,10 @@ Grammar    `fields`, and in them `framing`, `entity_tag`, `http_date`, `ranges`,
 Values     `message`, `representation`, `variant` (which of several it is), `verdict`, `moment`
 Rules      `admission` (what is let in at all), `forwarding` (what a gateway adds and drops), `upgrading` (when another
            protocol may be spoken), `template`, `route` (what is guarded and how) and `matching` (which route a request
-           takes), `selecting` (what is asked), `tag_rules`, `canonical`, `version`, `state`, `tag_text`, `latest` (known again) and `minting`
-           (what a state is called), `hashing` (in pieces), `tagging` (all that is made of content), `effort` (whom
-           that keeps waiting), `preconditions` (what a request demands of it), `presenting` (what is answered from
-           it), `problem_template` (how a refusal is put), `cors` (who may read an answer), `correlation` (what a
+           takes), `selecting` (what is asked), `tag_rules`, `canonical`, `version`, `state`, `tag_text`, `latest` and
+           `minting` (what a state is called), `hashing` (in pieces), `tagging` (all that is made of content), `effort`
+           (whom that keeps waiting), `preconditions` (what a request demands of it), `presenting` (what is answered
+           from it), `problem_template` (how a refusal is put), `cors` (who may read an answer), `correlation` (what a
            request is called), `injection`, `item_tags`, `injecting` and `uninjecting` (tags in content), `fingerprint`
            (what replicas must have in common)
 Advice     `differing` (what differs between contents that ought to be one)
