@@ -22,7 +22,7 @@ from math import inf
 from tests.support.histories import History, Operation, Reading, Told
 from tests.support.register import WRITES, Kind, Search, Step
 
-LIMIT = 5_000
+LIMIT = 50_000
 """How many operations on a key there may be from one moment at which nothing is in flight to the next."""
 
 EFFORT = 200
