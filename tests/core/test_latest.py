@@ -1,5 +1,7 @@
 """What was made of the latest state of a resource."""
 
+import weakref
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -63,6 +65,23 @@ def test_what_was_kept_first_is_forgotten_first(monkeypatch: pytest.MonkeyPatch)
     for number in range(4):
         kept.keep(f"/{number}", response(), RULES, number)
     assert [kept.of(f"/{number}", response(), RULES) for number in range(4)] == [None, None, 2, 3]
+
+
+class Watched(Fields):
+    """Fields of which it can be seen whether anybody has them."""
+
+    __slots__ = ("__weakref__",)
+
+
+def test_the_rest_of_a_head_is_not_kept() -> None:
+    """A head may be much larger than the content: of it is kept what tells states apart, and no more."""
+    kept: Latest[str] = Latest()
+    fields = Watched([("Content-Type", "a/b"), ("X-Policy", "a" * 60_000)])
+    there = weakref.ref(fields)
+    kept.keep("/a", Response(200, fields, b"a"), RULES, "made")
+    del fields
+    assert there() is None
+    assert kept.of("/a", response(content_type="a/b"), RULES) == "made"
 
 
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from([b"", b"a", b"b"]), st.sampled_from(["", "x"]))))
