@@ -123,10 +123,12 @@ class Brief:
         if not self._connection.answer(message):
             self._connection.leave_shortcut()
             return True
-        if self._scout is not None:
-            self._scout.done()
-        self.passage.answered(seen)
-        self._end()
+        try:
+            if self._scout is not None:
+                self._scout.done()
+            self.passage.answered(seen)
+        finally:
+            self._end()
         return True
 
     def _message(self, seen: Response) -> bytes | None:

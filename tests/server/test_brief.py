@@ -419,6 +419,23 @@ async def test_a_fault_of_ours(trail: Trail, monkeypatch: pytest.MonkeyPatch, ca
     assert short == await seen([get()], [says(ONE)], short=False)
 
 
+async def test_a_fault_of_ours_behind_the_answer(
+    trail: Trail, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Should it raise once the answer was sent, that is the only answer, and the read is over all the same."""
+
+    def raising(*_: object) -> None:
+        raise KeyError("a fault")
+
+    monkeypatch.setattr("proxy.server.passage.Passage.answered", raising)
+    with caplog.at_level(logging.ERROR):
+        async with side(says(ONE)) as here:
+            assert (await (await here.ask(get())).answer()).content == b"one"
+            await here.until(lambda: here.server._census._exchanges == 0)  # noqa: SLF001 - else a drain never ends
+    assert trail.ways == [ANSWERED]
+    assert [record.exc_info[0] for record in caplog.records if record.exc_info is not None] == [KeyError]
+
+
 async def test_a_fault_of_ours_on_the_way_out(
     trail: Trail, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
