@@ -22,7 +22,7 @@ from proxy.gateway import Gateway
 from proxy.ports import ResourceLock
 from proxy.server import Patience, Server
 from tests.server.origin import Origin
-from tests.server.wire import PATIENCE, Message, Wire, connect
+from tests.server.wire import PATIENCE, Message, Reached, Wire
 
 LOOPBACK = TcpAddress("127.0.0.1", 0)
 
@@ -51,7 +51,7 @@ class Log(io.StringIO):
 
 
 @dataclass
-class Stand:
+class Stand(Reached):
     """A server under test. `lines` are those of its access log."""
 
     server: Server
@@ -60,16 +60,6 @@ class Stand:
     log: Log
     gateway: Gateway
     wires: list[Wire] = field(default_factory=list)
-
-    async def connect(self) -> Wire:
-        wire = await connect(self.address)
-        self.wires.append(wire)
-        return wire
-
-    async def ask(self, message: bytes) -> Wire:
-        wire = await self.connect()
-        wire.send(message)
-        return wire
 
     async def answer(self, message: bytes, method: str = "GET") -> Message:
         """Return the answer to a request on a connection of its own."""

@@ -26,7 +26,7 @@ from proxy.server.connection import Connection
 from tests.adapters.upstream import origin as upstreams
 from tests.adapters.upstream.origin import PATIENT, Peer, Serving
 from tests.server.conftest import LOOPBACK, routes
-from tests.server.wire import PATIENCE, Wire, connect
+from tests.server.wire import PATIENCE, Reached, Wire
 
 ANSWERED, LEFT, LONG = "answered the short way", "left the short way", "the long way from the start"
 
@@ -70,7 +70,7 @@ def lay_trail(patched: pytest.MonkeyPatch) -> Trail:
 
 
 @dataclass
-class Side:
+class Side(Reached):
     """A server, `short` with the short way. `lines` are those of its log, `plays` what its origin server does next."""
 
     short: bool
@@ -112,16 +112,6 @@ class Side:
         for reply in replies:
             assert await reply.read(2) == b"ok"
             await reply.aclose()
-
-    async def connect(self) -> Wire:
-        wire = await connect(self.address)
-        self.wires.append(wire)
-        return wire
-
-    async def ask(self, message: bytes) -> Wire:
-        wire = await self.connect()
-        wire.send(message)
-        return wire
 
     async def until(self, so: Callable[[], object]) -> None:
         """Let the loop turn until it is so."""

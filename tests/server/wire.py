@@ -94,6 +94,23 @@ class Wire:
             yield piece
 
 
+class Reached:
+    """What has an address, and keeps the connections that are opened to it."""
+
+    address: Address
+    wires: list[Wire]
+
+    async def connect(self) -> Wire:
+        wire = await connect(self.address)
+        self.wires.append(wire)
+        return wire
+
+    async def ask(self, message: bytes) -> Wire:
+        wire = await self.connect()
+        wire.send(message)
+        return wire
+
+
 async def connect(address: Address) -> Wire:
     """Open a connection."""
     if isinstance(address, UnixAddress):
