@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from math import inf
 from pathlib import Path
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, ClassVar, Final, Generic, TypeVar
 
 from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -143,36 +143,36 @@ class Family(ABC, Generic[_Series]):
         return Value(self._file, mmap_key(self._name, self._name + ending, list(names), list(values), self._about))
 
 
-class Counters(Family[Value]):
+class _Numbers(Family[Value]):
+    """Series of one number each. `ending` is what the library puts behind their name."""
+
+    shows: ClassVar[type[CounterMetricFamily] | type[GaugeMetricFamily]]
+    ending: ClassVar[str] = ""
+
+    def collect(self) -> Metric:
+        """Return all series as they are now."""
+        family = self.shows(self._name, self._about, labels=self._labels)
+        for labels, value in self.known():
+            family.add_metric(labels, value.now)
+        return family
+
+    def _begin(self, labels: tuple[str, ...]) -> Value:
+        return self._value(self.ending, labels)
+
+
+class Counters(_Numbers):
     """What only grows."""
 
     kind = "counter"
-
-    def collect(self) -> Metric:
-        """Return all series as they are now."""
-        family = CounterMetricFamily(self._name, self._about, labels=self._labels)
-        for labels, value in self.known():
-            family.add_metric(labels, value.now)
-        return family
-
-    def _begin(self, labels: tuple[str, ...]) -> Value:
-        return self._value("_total", labels)
+    shows = CounterMetricFamily
+    ending = "_total"
 
 
-class Gauges(Family[Value]):
+class Gauges(_Numbers):
     """What may fall again. Of several processes that live the least speaks for all."""
 
     kind = "gauge_livemin"
-
-    def collect(self) -> Metric:
-        """Return all series as they are now."""
-        family = GaugeMetricFamily(self._name, self._about, labels=self._labels)
-        for labels, value in self.known():
-            family.add_metric(labels, value.now)
-        return family
-
-    def _begin(self, labels: tuple[str, ...]) -> Value:
-        return self._value("", labels)
+    shows = GaugeMetricFamily
 
 
 class Marks(Gauges):
