@@ -21,6 +21,7 @@ from proxy.core.hashing import Pause, feed, feed_parts, go_on
 from proxy.core.json_pointer import Json
 from proxy.core.latest import Latest, told
 from proxy.core.message import Response
+from proxy.core.state import Around
 from proxy.core.tag_rules import TagRules, kept_tag
 from proxy.core.tag_text import DIGEST_SIZE, MARK_SIZE, VIEW, decoded
 from proxy.core.variant import Variant
@@ -115,12 +116,17 @@ class Minter:
             return self._minted(self._digest(state.parts(key, response, rules, writes, document)), key, response.fields)
         known = self._latest.of(key, response, rules.fingerprint)
         if known is None:
-            known = self._minted_again(key, response, rules)
+            around = state.around(key, response, rules, None)
+            known = self._read(key, response, rules) if around is None else self._hashed(key, response, around)
             self._latest.keep(key, response, rules.fingerprint, known)
         return known
 
-    def _minted_again(self, key: str, response: Response, rules: TagRules) -> Validator:
-        """Return the validator of what was seen before, without reading it again: a writer's state was just read."""
+    def _hashed(self, key: str, response: Response, around: Around) -> Validator:
+        """Return the validator of content that counts as it was sent: to know it again would take as long."""
+        return self._minted(self._digest(around.parts(response.content)), key, response.fields)
+
+    def _read(self, key: str, response: Response, rules: TagRules) -> Validator:
+        """Return the validator of content that has to be read, though not twice: a writer's state was just read."""
         sum_ = self._digesting.copy()
         feed(sum_, response.content, self._pause)
         seen = (key, rules.fingerprint, sum_.digest(), *told(response.fields))

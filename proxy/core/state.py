@@ -23,6 +23,10 @@ class Around:
     lead: bytes
     after: tuple[bytes, ...]
 
+    def parts(self, content: bytes) -> Iterable[bytes]:
+        """Return all parts, with all of the content."""
+        return (*self.before, self.lead + content if self.lead else content, *self.after)
+
 
 def parts(key: str, response: Response, rules: TagRules, writes: int | None, document: Json = None) -> Iterable[bytes]:
     """Return all of them, for a representation with its content."""

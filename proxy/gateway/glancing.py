@@ -30,7 +30,6 @@ class Glance:
     `asked` is what it is asked, for how long says `budget`; `selects` is what another must equal that this speaks for.
     """
 
-    match: Match
     conditions: Preconditions
     asked: Request
     selects: bytes
@@ -39,9 +38,8 @@ class Glance:
 
 @dataclass(frozen=True, slots=True)
 class Passing:
-    """A read that is passed on as it is, and so is its answer. `match` is None where no route speaks."""
+    """A read that is passed on as it is, and so is its answer."""
 
-    match: Match | None
     asked: Request
     budget: Budget
 
@@ -56,7 +54,7 @@ class Glancing(Reading):
         if planned.kind is not Kind.RELAY or request.method != "GET" or guarded:
             return None
         timeouts = (UNMATCHED if match is None else match.route).timeouts
-        return Passing(match, request, Budget(timeouts.connect, timeouts.relay))
+        return Passing(request, Budget(timeouts.connect, timeouts.relay))
 
     def glance(self, request: Request, planned: Plan) -> Glance | None:
         """Return what has to be looked at for a request; None where that is not all.
@@ -72,28 +70,27 @@ class Glancing(Reading):
         timeouts = match.route.timeouts
         budget = Budget(timeouts.connect, timeouts.select)
         selects = selecting.selects(asked, match.route.select)
-        return Glance(match, self.conditions(request, match), asked, selects, budget)
+        return Glance(self.conditions(request, match), asked, selects, budget)
 
     def began(self) -> Moment:
         """Return the present moment, as `glimpsed` wants it from before the origin server is asked."""
         return self._state.now()
 
     def glimpsed(
-        self, glance: Glance, selector: bytes, began: Moment, seen: Response
+        self, match: Match, conditions: Preconditions, selector: bytes, began: Moment, seen: Response
     ) -> tuple[Verdict, Validator] | None:
-        """Return what a read comes to, by what the origin server showed, and the tag of that.
+        """Return what a read with these preconditions comes to, by what the origin server showed, and the tag of that.
 
         `selector` is that of what selects (`asking.spoken`).
         None where it takes more than that: it is no representation, or one that takes long, or is refused.
         """
-        match = glance.match
         by = match.reading
         if not comparable(seen.status, seen.fields) or len(seen.content) > by.limits.mint:
             return None
         if effort.of_tagging(by, seen) is not Effort.SHORT:
             return None
         current = self._minter.mint(match.tag_key, seen, by.rules)
-        verdict = self.judge_by("GET", match, glance.conditions, current)
+        verdict = self.judge_by("GET", match, conditions, current)
         if isinstance(verdict, PreconditionFailed):
             return None
         if not self._state.knows(match.lock_key, selector, current, began, again=KNOWN):
@@ -101,9 +98,9 @@ class Glancing(Reading):
             self._state.mention(match.lock_key, selector, known, again=KNOWN)
         return verdict, current
 
-    def shown(self, glance: Glance, seen: Response, verdict: Verdict, current: Validator) -> Response:
+    def shown(self, match: Match, seen: Response, verdict: Verdict, current: Validator) -> Response:
         """Return the answer to a read that came to this."""
-        whole = presenting.tagged(seen, current, glance.match.reading.rules)
+        whole = presenting.tagged(seen, current, match.reading.rules)
         return presenting.not_modified(whole) if isinstance(verdict, NotModified) else whole
 
 

@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from proxy.core.message import Response
 from proxy.gateway import Gateway, Plan
-from proxy.gateway.asking import spoken
-from proxy.gateway.exchange import Underway
-from proxy.gateway.glancing import Passing
+from proxy.gateway.exchange import Underway, matched
 from proxy.ports import Scout, Scouts
 from proxy.server.draining import Census
 from proxy.server.ledger import Ledger
@@ -71,8 +69,7 @@ class Brief:
     def set_out(self) -> bool:
         """Send the selection; tell whether it was possible."""
         question = self._question
-        ready = question.ready.filled(self._values)
-        self._scout = self._way.scouts.set_out(ready, question.asks.budget, self._heard)
+        self._scout = self._way.scouts.set_out(question.ready(self._values), question.form.budget, self._heard)
         if self._scout is None:
             return False
         self._way.census.begin_exchange()
@@ -133,15 +130,15 @@ class Brief:
 
     def _message(self, seen: Response) -> bytes | None:
         """Return the answer by what was seen; None where it takes more than that."""
-        question, asks = self._question, self._question.asks
-        if isinstance(asks, Passing):
+        question, conditions = self._question, self._question.form.conditions
+        if conditions is None:
             return self._way.spelling.passed(seen)
-        selector = question.selector or spoken(asks.match, question.selects.filled(self._values))
-        glimpsed = self._way.gateway.glimpsed(asks, selector, self._began, seen)
+        match, selector = matched(question.plan), question.selected_by(self._values)
+        glimpsed = self._way.gateway.glimpsed(match, conditions, selector, self._began, seen)
         if glimpsed is None:
             return None
         self.passage.judged(*glimpsed)
-        return self._way.spelling.message(question, asks, seen, *glimpsed)
+        return self._way.spelling.message(question, seen, *glimpsed)
 
     def _end(self) -> None:
         self._scout = None

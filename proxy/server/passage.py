@@ -13,7 +13,6 @@ from proxy.core.message import Response
 from proxy.core.minting import Validator
 from proxy.core.verdict import WORDS, NotModified, Verdict
 from proxy.errors import ClientGone
-from proxy.gateway.glancing import Glance
 from proxy.ports import Step
 from proxy.problems import name_of
 from proxy.server.masking import Values, filled
@@ -68,7 +67,7 @@ class Passage:
 
     def resume(self, journal: RequestJournal) -> None:
         """Let a journal go on with a read that takes the long way."""
-        step = Step.SELECT if isinstance(self._question.asks, Glance) else Step.RELAY
+        step = Step.SELECT if self._question.guarded else Step.RELAY
         journal.resume(step, self.arrived, self.started)
 
     def left(self) -> None:
@@ -78,7 +77,7 @@ class Passage:
     def line(self) -> dict[str, object]:
         """Return the members of the line, in the order of `telemetry.MEMBERS`."""
         question, verdict, seen = self._question, self._verdict, self._seen
-        match, guarded = question.asks.match, isinstance(question.asks, Glance)
+        match, guarded = question.plan.match, question.guarded
         unmodified = isinstance(verdict, NotModified)
         asked = milliseconds(self._asked - self.started)
         return {
@@ -91,7 +90,7 @@ class Passage:
             "upstream_status": None if seen is None else seen.status,
             "verdict": None if verdict is None else WORDS[type(verdict)],
             "reason": _GONE_REASON if seen is None else verdict and verdict.reason.value,
-            "if_match": question.if_match,
+            "if_match": question.form.if_match,
             "etag": self._tag(),
             "duration_ms": milliseconds(self._over - self.started),
             "select_ms": asked if guarded else None,
@@ -105,7 +104,7 @@ class Passage:
 
     def _name(self) -> str | None:
         """Return the name that the request came with."""
-        named = self._question.named
+        named = self._question.form.named
         return correlation.sent(filled(named, self._values)) if named else None
 
     def _tag(self) -> str | None:

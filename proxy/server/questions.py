@@ -14,16 +14,16 @@ from aiohttp.base_protocol import BaseProtocol
 from aiohttp.http import HttpRequestParser, RawRequestMessage
 
 from proxy.core import admission
-from proxy.core.fields import Fields
 from proxy.core.message import Request
 from proxy.errors import Failure
 from proxy.gateway import Gateway, Plan
 from proxy.gateway.asking import spoken
-from proxy.gateway.glancing import Glance, Passing
+from proxy.gateway.exchange import matched
 from proxy.ports import Scouts
 from proxy.server.exchange import AROUND_THE_PATH
+from proxy.server.forms import Form, Forms
 from proxy.server.incoming import Incoming, Incomings
-from proxy.server.masking import Cut, Values, cut, masked, named
+from proxy.server.masking import Values, masked
 from proxy.server.parsing import LIMITS
 
 KEPT: Final = 1024
@@ -46,23 +46,30 @@ _MORE_TO_IT: Final = frozenset({"content-length", "transfer-encoding", "expect",
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Question:
-    """A read that takes one request and its answer, cut where values were taken out of its head.
+    """A read that takes one request and its answer.
 
-    `ready` is how it is sent, `selects` what selects, and `selector` that of this where no value of its head selects.
-    `path` and `if_match` are for its line in the log, `fields` those of the request as received, `named` the ones of
-    them that name it, `origin` the page's.
+    `target` is what the origin server is asked for, `path` what is logged of the request's own. `selector` is that of
+    what selects (`asking.spoken`), None where values of its head are among that.
     """
 
-    asks: Glance | Passing
+    form: Form
     plan: Plan
-    ready: Cut
-    selects: Cut
-    selector: bytes | None
-    fields: Fields
-    named: Fields
+    target: bytes
     path: str
-    if_match: str | None
-    origin: str | None
+    selector: bytes | None
+
+    @property
+    def guarded(self) -> bool:
+        """Tell whether it is answered from a selection, and not passed on."""
+        return self.form.conditions is not None
+
+    def ready(self, values: Values) -> bytes:
+        """Return what is sent, with the values of its head."""
+        return self.form.sent(self.target, values)
+
+    def selected_by(self, values: Values) -> bytes:
+        """Return the selector, with the values of its head."""
+        return self.selector or spoken(matched(self.plan), self.form.selecting(self.target, values))
 
 
 class Questions:
@@ -70,7 +77,7 @@ class Questions:
 
     def __init__(self, gateway: Gateway, scouts: Scouts, incomings: Incomings) -> None:
         self._gateway = gateway
-        self._scouts = scouts
+        self._forms = Forms(gateway, scouts)
         self._incomings = incomings
         self._known = lru_cache(maxsize=KEPT)(self._made)
         self._block = lru_cache(maxsize=KEPT)(self._read)
@@ -95,7 +102,7 @@ class Questions:
         if asked is None or incoming is None:
             return None
         try:
-            return self._asked(asked[1].decode("ascii"), incoming.fields, incoming.onward(), values)
+            return self._asked(asked[1].decode("ascii"), incoming, values)
         except Failure:
             return None  # the long way has an answer to that
 
@@ -108,20 +115,18 @@ class Questions:
         plain = not incoming.heavy and _MORE_TO_IT.isdisjoint(incoming.fields.by_name)
         return incoming if plain else None
 
-    def _asked(self, raw_target: str, received: Fields, onward: Fields, values: int) -> Question | None:
+    def _asked(self, raw_target: str, incoming: Incoming, values: int) -> Question | None:
+        onward = incoming.onward()
         request = Request("GET", admission.admit_line("GET", raw_target, onward), onward)
         plan = self._gateway.identify(request)
-        asks = self._gateway.passing(request, plan) or self._gateway.glance(request, plan)
-        if asks is None:
+        form = self._forms.of(request, plan, incoming, values)
+        if form is None:
             return None
-        ready = cut(self._scouts.ready(asks.asked), values)
-        selects, selector = cut(b"", 0), None
-        if isinstance(asks, Glance):
-            selects = cut(asks.selects, values)
-            selector = None if selects.places else spoken(asks.match, asks.selects)
-        path = AROUND_THE_PATH.sub("", raw_target)
-        if_match, origin = received.get("if-match"), received.get("origin")
-        return Question(asks, plan, ready, selects, selector, received, named(received), path, if_match, origin)
+        guarded = form.conditions is not None
+        target = (matched(plan).state_target if guarded else request.target).raw.encode("latin-1")
+        fixed = guarded and not form.selects.places
+        selector = spoken(matched(plan), form.selecting(target, [])) if fixed else None
+        return Question(form, plan, target, AROUND_THE_PATH.sub("", raw_target), selector)
 
 
 def _parsed(head: bytes) -> RawRequestMessage | None:

@@ -16,7 +16,7 @@ from proxy.core.message import Response
 from proxy.core.minting import Validator
 from proxy.core.verdict import NotModified, Verdict
 from proxy.gateway import Gateway
-from proxy.gateway.glancing import Glance
+from proxy.gateway.exchange import matched
 from proxy.server import heads
 from proxy.server.heads import Asked
 from proxy.server.questions import Question
@@ -48,24 +48,23 @@ class Spelling:
         self._keep(key, [head], seen.fields, seen)
         return head + seen.content
 
-    def message(
-        self, question: Question, glance: Glance, seen: Response, verdict: Verdict, current: Validator
-    ) -> bytes:
+    def message(self, question: Question, seen: Response, verdict: Verdict, current: Validator) -> bytes:
         """Return the answer to a read from what the origin server showed, a 200, and what was made of that."""
-        match = glance.match
-        key = (id(seen.fields), id(match.route), id(match.reading), question.origin, type(verdict))
+        match = matched(question.plan)
+        key = (id(seen.fields), id(match.route), id(match.reading), question.form.origin, type(verdict))
         known = self._known.get(key)
-        parts = self._cut(key, question, glance, seen, verdict) if known is None else known[0]
+        parts = self._cut(key, question, seen, verdict) if known is None else known[0]
         content = b"" if isinstance(verdict, NotModified) else seen.content
         if len(parts) != 2:  # noqa: PLR2004 - around one tag
-            return self._spelled(question, glance, seen, verdict, current) + content
+            return self._spelled(question, seen, verdict, current) + content
         return b"".join((parts[0], str(current.tag).encode("latin-1"), parts[1], content))
 
-    def _cut(self, key: object, question: Question, glance: Glance, seen: Response, verdict: Verdict) -> list[bytes]:
+    def _cut(self, key: object, question: Question, seen: Response, verdict: Verdict) -> list[bytes]:
         """Return the parts of a head around its tag."""
         marked = Validator(_MARK, None, minted=True)
-        parts = self._spelled(question, glance, seen, verdict, marked).split(_CUT)
-        self._keep(key, parts, (seen.fields, glance.match.route, glance.match.reading), seen)
+        parts = self._spelled(question, seen, verdict, marked).split(_CUT)
+        match = matched(question.plan)
+        self._keep(key, parts, (seen.fields, match.route, match.reading), seen)
         return parts
 
     def _keep(self, key: object, parts: list[bytes], named: object, seen: Response) -> None:
@@ -76,12 +75,11 @@ class Spelling:
         if len(self._known) > KEPT:
             self._known.popitem(last=False)
 
-    def _spelled(
-        self, question: Question, glance: Glance, seen: Response, verdict: Verdict, current: Validator
-    ) -> bytes:
+    def _spelled(self, question: Question, seen: Response, verdict: Verdict, current: Validator) -> bytes:
         """Spell the head of an answer as `handling` does."""
-        response = self._gateway.shown(glance, Response(seen.status, seen.fields), verdict, current)
-        return self._headed(response, response.fields, glance.match.route.cors, question.fields)
+        match = matched(question.plan)
+        response = self._gateway.shown(match, Response(seen.status, seen.fields), verdict, current)
+        return self._headed(response, response.fields, match.route.cors, question.form.fields)
 
     def _headed(
         self, response: Response, fields: Fields, sharing: Cors = Sharing.OFF, asked: Fields = NOTHING

@@ -13,8 +13,10 @@ from proxy.core.effort import LARGE
 from proxy.core.entity_tag import TOLERANT
 from proxy.core.fields import Fields
 from proxy.core.injection import Injection
+from proxy.core.matching import Match
 from proxy.core.message import Response
 from proxy.core.minting import Validator
+from proxy.core.moment import Moment
 from proxy.core.preconditions import Policy, Require
 from proxy.core.route import Guard, Limits, Query, Route, SelectRules, TagOnWrite, Timeouts, Unmatched
 from proxy.core.tag_rules import Aba, TagRules, UpstreamTag
@@ -24,6 +26,7 @@ from proxy.core.version import FieldVersion, MemberVersion
 from proxy.errors import MalformedPrecondition
 from proxy.gateway import Answer
 from proxy.gateway.asking import spoken
+from proxy.gateway.exchange import matched
 from proxy.gateway.glancing import Glance
 from proxy.gateway.reading import KNOWN
 from proxy.ports import Budget, Remembered
@@ -72,9 +75,14 @@ NOT_PLAIN: dict[str, dict[str, Any]] = {
 }
 
 
-def selector_of(glance: Glance) -> bytes:
+def match_of(rig: Rig, path: str = "/wiki/1") -> Match:
+    """Return the match of a read."""
+    return matched(rig.gateway.identify(request("GET", path)))
+
+
+def selector_of(rig: Rig, glance: Glance, path: str = "/wiki/1") -> bytes:
     """Return what another must equal that it speaks for."""
-    return spoken(glance.match, glance.selects)
+    return spoken(match_of(rig, path), glance.selects)
 
 
 @pytest.mark.parametrize("rules", PLAIN.values(), ids=PLAIN.keys())
@@ -139,10 +147,11 @@ async def test_the_look_is_the_selection_of_every_read(rules: dict[str, Any]) ->
     glance = glanced(rig, *lines, path="/wiki/1?")
     assert glance is not None
     assert glance.budget == Budget(1.5, 2.5)
-    assert await rig.state.recall(glance.match.lock_key, selector_of(glance)) is None
+    key, selector = match_of(rig, "/wiki/1?").lock_key, selector_of(rig, glance, "/wiki/1?")
+    assert await rig.state.recall(key, selector) is None
     await rig.get("/wiki/1?", *lines)
     assert [sent.request for sent in rig.upstream.sent] == [glance.asked]
-    assert await rig.state.recall(glance.match.lock_key, selector_of(glance)) is not None
+    assert await rig.state.recall(key, selector) is not None
 
 
 # ------------------------------------------------------------------------------------------------- what they come to
@@ -271,8 +280,13 @@ class Reader:
             return malformed
         assert glance is not None
         seen = Response(read.shown.status, read.shown.fields, read.shown.content)
-        found = self.rig.gateway.glimpsed(glance, selector_of(glance), self.rig.gateway.began(), seen)
-        return None if found is None else (found[0], self.rig.gateway.shown(glance, seen, *found))
+        found = self.looked(glance, seen)
+        return None if found is None else (found[0], self.rig.gateway.shown(match_of(self.rig), seen, *found))
+
+    def looked(self, glance: Glance, seen: Response, began: Moment | None = None) -> tuple[Verdict, Validator] | None:
+        """Return what a look comes to, that began now unless it is said when."""
+        gateway, selector = self.rig.gateway, selector_of(self.rig, glance)
+        return gateway.glimpsed(match_of(self.rig), glance.conditions, selector, began or gateway.began(), seen)
 
 
 @given(st.sampled_from(list(RULES.values())), st.sampled_from([Policy(), Policy(tolerated=TOLERANT)]), reads)
@@ -346,9 +360,8 @@ def test_what_came_too_late_is_not_remembered() -> None:
     glance = glanced(reader.rig)
     assert glance is not None
     began = reader.rig.gateway.began()
-    asyncio.run(reader.clock.forget(glance.match.lock_key))
-    found = reader.rig.gateway.glimpsed(glance, selector_of(glance), began, Response(200, Fields(TEXT), b"a"))
-    assert found is not None
+    asyncio.run(reader.clock.forget(match_of(reader.rig).lock_key))
+    assert reader.looked(glance, Response(200, Fields(TEXT), b"a"), began) is not None
     assert asyncio.run(reader.kept(Read(Canned(), [], 0.0))) == (0,)
 
 
@@ -359,11 +372,10 @@ def test_a_state_that_is_known_is_not_mentioned_again() -> None:
     assert glance is not None
 
     def look(content: bytes) -> tuple[Validator, Remembered | None]:
-        found = reader.rig.gateway.glimpsed(
-            glance, selector_of(glance), reader.rig.gateway.began(), Response(200, Fields(TEXT), content)
-        )
+        found = reader.looked(glance, Response(200, Fields(TEXT), content))
         assert found is not None
-        return found[1], asyncio.run(reader.clock.recall(glance.match.lock_key, selector_of(glance)))
+        key, selector = match_of(reader.rig).lock_key, selector_of(reader.rig, glance)
+        return found[1], asyncio.run(reader.clock.recall(key, selector))
 
     (_, first), (_, second), (other, third) = look(b"a"), look(b"a"), look(b"b")
     assert first is second

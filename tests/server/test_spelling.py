@@ -13,7 +13,6 @@ from proxy.core.matching import Routes
 from proxy.core.message import Response
 from proxy.core.minting import Validator
 from proxy.core.verdict import NotModified, Perform, Reason, Verdict
-from proxy.gateway.glancing import Glance
 from proxy.server import spelling
 from proxy.server.questions import Question
 from proxy.server.spelling import KEPT, Spelling
@@ -53,8 +52,8 @@ def question(here: Side, *lines: bytes, target: bytes = b"/wiki/1") -> Question:
 
 def message(by: Spelling, asks: Question, seen: Response, verdict: Verdict, current: Validator) -> bytes:
     """Return the answer to a read that was looked at."""
-    assert isinstance(asks.asks, Glance)
-    return by.message(asks, asks.asks, seen, verdict, current)
+    assert asks.guarded
+    return by.message(asks, seen, verdict, current)
 
 
 def kept(by: Spelling) -> int:
