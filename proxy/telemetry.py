@@ -108,14 +108,15 @@ class RequestJournal:
             spent[steps[-1]] += now - self._last
         self._last = now
         steps.append(step)
-        spent.setdefault(step, 0.0)
+        if step not in spent:
+            spent[step] = 0.0
         self.latest = step
         return self  # a context of its own would cost half as much again
 
     def __enter__(self) -> None:
         """Do nothing: `step` has begun it."""
 
-    def __exit__(self, *_fault: object) -> None:
+    def __exit__(self, kind: object, fault: object, trace: object, /) -> None:  # named: a tuple of them is not made
         """End the present step."""
         now = self._monotonic()
         self._spent[self._open.pop()] += now - self._last
