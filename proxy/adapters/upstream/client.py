@@ -7,16 +7,17 @@ connection of its own: on one that was used before, silence could mean that the 
 import asyncio
 import ssl
 from collections.abc import Callable
+from functools import partial
 
 from proxy.adapters.upstream import tunnel
 from proxy.adapters.upstream.connection import Connection
-from proxy.adapters.upstream.exchange import exchange
+from proxy.adapters.upstream.exchange import exchange, require_fit
 from proxy.adapters.upstream.opening import open_connection
 from proxy.adapters.upstream.places import Places
 from proxy.adapters.upstream.pool import Pool
-from proxy.adapters.upstream.reply import HttpReply, SeenReply
+from proxy.adapters.upstream.reply import HttpReply
 from proxy.adapters.upstream.response import HungUp
-from proxy.adapters.upstream.scout import METHOD, HttpScout
+from proxy.adapters.upstream.scout import METHOD, HttpScout, back, tell
 from proxy.adapters.upstream.sending import Outgoing, gather, prepare, without_content
 from proxy.adapters.upstream.watch import Watch
 from proxy.core.address import Origin
@@ -76,14 +77,12 @@ class HttpUpstream:
         Raised besides what the port says: whatever the content, the listener or the check raises, once the connection
         is closed. Only a request that takes a fresh connection is checked.
         """
-        self._require_open()
-        if self._loop is None:
-            self._loop = asyncio.get_running_loop()
+        loop = self._entered()
         if purpose is Purpose.SELECT and request.method == METHOD and content is None:
-            reply = await self._scouted(request, budget, self._loop.create_future())
+            reply = await self._scouted(request, budget, loop.create_future())
             if reply is not None:
                 return reply
-        deadline = self._loop.time() + budget.answer
+        deadline = loop.time() + budget.answer
         outgoing = await self._ready(request, content, purpose, deadline)
         repeatable = purpose is not Purpose.PERFORM and request.safe and outgoing.rest is None
         connect = budget.connect
@@ -91,10 +90,12 @@ class HttpUpstream:
             connect = await self._places.wait(connect, deadline)
         connection = self._pool.take() if repeatable else None
         if connection is None:
-            patience = budget.answer if purpose is Purpose.RELAY else None
             opened = await self._open(self._places, connect, deadline)
             await _checked(opened, check)
             self._require_quiet(opened)
+            if purpose is Purpose.PERFORM and outgoing.rest is None:
+                return await self._performed(opened, outgoing, budget, deadline, interim)
+            patience = budget.answer if purpose is Purpose.RELAY else None
             return await self._send_on(opened, outgoing, deadline, interim, patience)
         connection.occupy(self._places.give)
         try:
@@ -122,27 +123,33 @@ class HttpUpstream:
             self._places.give()
             return None
         connection.occupy(self._places.give)
-        return HttpScout(connection, ready, budget, told, self._pool, self._watch, self._set_out_again)
+        return HttpScout(connection, ready, budget, told, self._watch, self._pool, self._set_out_again)
 
     async def _scouted(self, request: Request, budget: Budget, heard: asyncio.Future[None]) -> Reply | None:
         """Send a selection on an idle connection and wait; None where there is none, and nothing was sent."""
+        scout = self.set_out(self.ready(request), budget, partial(tell, heard))
+        return None if scout is None else await back(scout, heard)
 
-        def told() -> None:
-            if not heard.done():
-                heard.set_result(None)
-
-        scout = self.set_out(self.ready(request), budget, told)
-        if scout is None:
-            return None
+    async def _performed(
+        self,
+        connection: Connection,
+        outgoing: Outgoing,
+        budget: Budget,
+        deadline: float,
+        interim: InterimListener | None,
+    ) -> Reply:
+        """Send a write in one go, once, and wait."""
+        if outgoing.method == "HEAD":  # no write; its answer ends otherwise
+            return await self._send_on(connection, outgoing, deadline, interim)
         try:
-            await heard
-        except BaseException:
-            scout.abandon()
+            require_fit(connection, deadline)
+        except NotSent:
+            connection.abort()
             raise
-        if scout.seen is None:
-            return await scout.landed()
-        scout.done()
-        return SeenReply(scout.seen)
+        heard, pool = connection.loop.create_future(), self._pool if outgoing.bare else None
+        told = partial(tell, heard)
+        scout = HttpScout(connection, outgoing.opening, budget, told, self._watch, pool, deadline=deadline)
+        return await back(scout, heard, interim)
 
     async def _set_out_again(
         self, ready: bytes, connect: float, deadline: float, interim: InterimListener | None
@@ -153,8 +160,7 @@ class HttpUpstream:
         self, request: Request, *, budget: Budget, interim: InterimListener | None = None
     ) -> tuple[Reply, Tunnel | None]:
         """Send the request with the offer to speak WebSocket; see `ports.Tunnels.switch`."""
-        self._require_open()
-        deadline = asyncio.get_running_loop().time() + budget.answer
+        deadline = self._entered().time() + budget.answer
         outgoing = tunnel.offer(request, self._origin.authority)
         connect = budget.connect
         if not self._for_tunnels.take():
@@ -172,9 +178,13 @@ class HttpUpstream:
             opened.abort()
             raise NotSent("The origin server closed the connection, or spoke, before the request could be sent.")
 
-    def _require_open(self) -> None:
+    def _entered(self) -> asyncio.AbstractEventLoop:
+        """Return the event loop. Raised when no request is taken any more: `errors.NotSent`."""
         if self._pool.closed:
             raise NotSent("The proxy has closed its connections to the origin server.")
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+        return self._loop
 
     async def _gather(self, request: Request, content: Content, deadline: float) -> Outgoing:
         limit = asyncio.timeout_at(deadline)

@@ -100,12 +100,17 @@ async def awaited(
     return Answered(head, response, whole=connection.flushed)
 
 
-def _begin(connection: Connection, outgoing: Outgoing, deadline: float) -> IncomingResponse:
-    """Send the head of a request, and what goes with it."""
+def require_fit(connection: Connection, deadline: float) -> None:
+    """Check that a request can be sent at all, and be answered in time. Raised otherwise: `errors.NotSent`."""
     if connection.loop.time() >= deadline:
         raise NotSent("The time for an answer was over before the request could be sent.", timed_out=True)
     if not connection.open:
         raise NotSent("The origin server closed the connection before the request could be sent.")
+
+
+def _begin(connection: Connection, outgoing: Outgoing, deadline: float) -> IncomingResponse:
+    """Send the head of a request, and what goes with it."""
+    require_fit(connection, deadline)
     response = connection.expect(outgoing.method, upgrade=outgoing.upgrade)
     connection.write(outgoing.opening)
     return response

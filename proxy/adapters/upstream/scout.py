@@ -1,9 +1,10 @@
-"""A selection that nobody awaits: the port's `Scout`.
+"""A request that was sent in one write, and that nobody has to await: the port's `Scout`.
 
 What lives here: an answer that comes whole in one read, as most do, and the way back to `exchange` for every other.
 What must not: which connection it takes; that is `client`.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from typing import Final
@@ -13,7 +14,7 @@ from proxy.adapters.upstream.content import decoder
 from proxy.adapters.upstream.exchange import SILENT, Answered, awaited
 from proxy.adapters.upstream.head import KEPT, head_length, read_at_once
 from proxy.adapters.upstream.pool import Pool
-from proxy.adapters.upstream.reply import HttpReply
+from proxy.adapters.upstream.reply import HttpReply, SeenReply
 from proxy.adapters.upstream.response import HungUp
 from proxy.adapters.upstream.watch import Watch
 from proxy.core.fields import Fields
@@ -28,9 +29,11 @@ Again = Callable[[bytes, float, float, InterimListener | None], Awaitable[Reply]
 
 
 class HttpScout:
-    """Fulfils `ports.Scout` on an idle connection, which is `connection`'s until it is done.
+    """Fulfils `ports.Scout` on a connection that is its own until it is done. `ready` is no HEAD.
 
-    `again` sends the request a second time, given the seconds to connect and until when, in the loop's time.
+    The connection goes back to `pool`; without one it is closed. `again` sends the request a second time, given the
+    seconds to connect and until when; without it that is not done. `deadline` is in the loop's time, and where it is
+    None the budget begins now.
     """
 
     __slots__ = (
@@ -53,15 +56,16 @@ class HttpScout:
         ready: bytes,
         budget: Budget,
         told: Callable[[], None],
-        pool: Pool,
         watch: Watch,
-        again: Again,
+        pool: Pool | None = None,
+        again: Again | None = None,
+        deadline: float | None = None,
     ) -> None:
         self.seen: Response | None = None
         self._connection = connection
         self._ready = ready
         self._connect = budget.connect
-        self.deadline = connection.loop.time() + budget.answer
+        self.deadline = connection.loop.time() + budget.answer if deadline is None else deadline
         self._told = told
         self._pool = pool
         self._again = again
@@ -92,7 +96,10 @@ class HttpScout:
     def done(self) -> None:
         """Give the connection back."""
         self._leave()
-        self._pool.put(self._connection)
+        if self._pool is None:
+            self._connection.abort()
+        else:
+            self._pool.put(self._connection)
 
     def late(self) -> None:
         """Take it that the time for an answer is over."""
@@ -108,6 +115,8 @@ class HttpScout:
         try:
             answered: Answered = await awaited(connection, response, self.deadline, interim)
         except HungUp:
+            if self._again is None:
+                raise
             return await self._again(self._ready, self._connect, self.deadline, interim)
         pool = self._pool if answered.whole else None
         return HttpReply(answered, connection, pool=pool, deadline=self.deadline)
@@ -124,6 +133,25 @@ class HttpScout:
         self._watch.end(self)
         self._connection.ahead = None
         self._told = _nobody
+
+
+def tell(heard: asyncio.Future[None]) -> None:
+    """Tell who waits for `back`."""
+    if not heard.done():
+        heard.set_result(None)
+
+
+async def back(scout: HttpScout, heard: asyncio.Future[None], interim: InterimListener | None = None) -> Reply:
+    """Wait for what a scout is sent for, that tells `heard`. Raised: what `HttpScout.landed` raises."""
+    try:
+        await heard
+    except BaseException:
+        scout.abandon()
+        raise
+    if scout.seen is None:
+        return await scout.landed(interim)
+    scout.done()
+    return SeenReply(scout.seen)
 
 
 def _nobody() -> None:

@@ -371,6 +371,45 @@ async def test_a_check_that_takes_too_long_is_the_end(clock: Clock) -> None:
         assert origin.requests == []
 
 
+async def test_the_time_of_a_check_is_not_given_twice(clock: Clock) -> None:
+    """What a check took is missing while the answer is waited for."""
+
+    async def check() -> None:
+        clock.forward(20.0)
+
+    async def waits(peer: Peer) -> None:
+        await peer.request()
+        clock.forward(11.0)
+        await peer.reader.read()
+
+    async with serving(waits) as origin, origin.upstream() as upstream:
+        began = clock.time()
+        with pytest.raises(Unanswered, match="did not answer in time") as caught:
+            await upstream.send(request("PUT"), Text(b"hello"), purpose=PERFORM, budget=PATIENT, check=check)
+        assert caught.value.timed_out
+        assert clock.time() - began < 20.0 + PATIENT.answer
+
+
+@pytest.mark.parametrize("content", [None, Text(b"hello")])
+async def test_a_write_tells_of_interim_answers(content: Content | None) -> None:
+    """In their order, whether or not they come in one read with the answer."""
+    told: list[int] = []
+    early = [b"HTTP/1.1 103 Early Hints\r\n\r\n", b"HTTP/1.1 102 Processing\r\n\r\n"]
+    async with serving(answers(b"".join([*early, OK]))) as origin, origin.upstream() as upstream:
+        reply = await upstream.send(
+            request("PUT"), content, purpose=PERFORM, budget=PATIENT, interim=lambda status, _: told.append(status)
+        )
+        assert (await reply.read(9), told) == (b"ok", [103, 102])
+        await reply.aclose()
+
+
+async def test_a_head_has_no_content_whatever_it_is_for() -> None:
+    """Its Content-Length is that of the answer to GET."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"
+    async with serving(answers(head)) as origin, origin.upstream() as upstream:
+        assert await ask(upstream, "HEAD", None, PERFORM) == b""
+
+
 @pytest.mark.parametrize("unasked", [b"", OK])
 async def test_a_connection_that_is_lost_while_it_is_checked_is_not_written_to(unasked: bytes) -> None:
     """An origin server that closes, or speaks before it was asked, has seen nothing of the request."""
