@@ -17,7 +17,17 @@ from bench.storm import Storm
 MEGABYTE: Final = 1_000_000
 SPREAD: Final = "least / median / most"
 
-_AGAINST: Final = (entrants.NGINX, entrants.LUA, entrants.FASTIFY)
+_AGAINST: Final = (entrants.NGINX, entrants.LUA, entrants.FASTIFY, *entrants.AFRESH)
+
+APART: Final = """\
+How much of the distance in guarded PUT is the connection: ifmatch opens one for each write, nginx + Lua keeps its own.
+*{afresh}* is the same `bench/nginx/guard.lua`, but its writes go as those of ifmatch; it comes to {cost} of its rate on
+kept ones. *{bare}* is `bench/exchanges.py`, which guards nothing: for a PUT it asks a GET on a kept connection, sends
+the PUT on a fresh one and passes the answer on. That is about the least that Python's event loop and the kernel take
+for what ifmatch does. {ours} comes to {guarded} of the rate of the first, and to {unguarded} of that of the second
+({spread}, round by round). Both go to four addresses of the origin server in turn: so many connections to one would
+mostly look for a free port. Neither writes the number below that all want: the first locks no more than nginx + Lua,
+and the second compares nothing."""
 
 
 def rate(figures: Figures, measure: Measure, name: str) -> list[float]:
@@ -39,6 +49,20 @@ def added(figures: Figures, measure: Measure, name: str, which: str) -> Spread:
     """Return what a contestant adds, in µs, to what the origin server itself takes on one connection."""
     ours, straight = (figures.delays[measure.title, who] for who in (name, STRAIGHT))
     return differences(_each(ours, which), _each(straight, which))
+
+
+def apart(figures: Figures) -> str:
+    """Return what of the distance in guarded PUT is the fresh connection, as a paragraph."""
+    told = APART.format(
+        afresh=entrants.LUA_FRESH,
+        bare=entrants.BARE,
+        ours=entrants.MEMORY,
+        cost=against(figures, WRITE, entrants.LUA_FRESH, entrants.LUA).told(),
+        guarded=against(figures, WRITE, entrants.MEMORY, entrants.LUA_FRESH).told(),
+        unguarded=against(figures, WRITE, entrants.MEMORY, entrants.BARE).told(),
+        spread=SPREAD,
+    )
+    return " ".join(told.split("\n"))
 
 
 def _each(figures: Sequence[Sample | Delay], which: str) -> list[float]:

@@ -110,7 +110,12 @@ MANY: Final = Measure(
     "guarded GET, many clients", (entrants.LUA, entrants.FASTIFY, entrants.MEMORY), _by_someone, 200, 16
 )
 REVISIT: Final = Measure("conditional GET (304)", _GUARDED, _revisit, 304)
-WRITE: Final = Measure("guarded PUT", (entrants.NGINX, *_GUARDED, entrants.MEMORY_TAG, entrants.REDIS_TAG), _write, 204)
+WRITE: Final = Measure(
+    "guarded PUT",
+    (entrants.NGINX, *_GUARDED, entrants.MEMORY_TAG, entrants.REDIS_TAG, *entrants.AFRESH),
+    _write,
+    204,
+)
 PASSED: Final = Measure("GET passed on", (entrants.NGINX, entrants.RELAY, entrants.OFF), _read, 200)
 
 MEASURES: Final = (READ, MANY, REVISIT, WRITE, PASSED)
@@ -196,7 +201,7 @@ def compete(
                 played_by = partial(turn, standings[name], requests[measure.title, name], measure.status)
                 sample = settled(partial(played_by, seconds), figures.repeated)
                 figures.samples.setdefault((measure.title, name), []).append(sample)
-                tell(f"{measure.title:24} {name:36} {sample.rate:10,.0f}/s {sample.cpu:8.1f} µs")
+                tell(f"{measure.title:24} {name:44} {sample.rate:10,.0f}/s {sample.cpu:8.1f} µs")
         for measure in DELAYED:
             for name in (STRAIGHT, *measure.contestants):
                 found = delay(standings[name].url, requests[measure.title, name], measure.status, times)

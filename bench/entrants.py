@@ -9,11 +9,13 @@ from functools import partial
 from typing import Final
 
 from bench.cores import Cores
-from bench.standing import Standing, running_fastify, running_ifmatch, running_lua, running_relay
+from bench.standing import Standing, running_exchanges, running_fastify, running_ifmatch, running_lua, running_relay
 
 NGINX: Final = "nginx, guarding nothing"
 LUA: Final = "nginx + Lua"
+LUA_FRESH: Final = "nginx + Lua, a connection for each write"
 FASTIFY: Final = "Fastify + @fastify/etag"
+BARE: Final = "asyncio, the same exchanges and nothing else"
 MEMORY: Final = "ifmatch, memory"
 REDIS: Final = "ifmatch, Redis"
 MEMORY_TAG: Final = "ifmatch, memory, tag after a write"
@@ -23,7 +25,11 @@ OFF: Final = 'ifmatch, `guard: "off"`'
 
 OURS: Final = (MEMORY, MEMORY_TAG, REDIS, REDIS_TAG)
 """Those that must not lose a write."""
-UNGUARDED: Final = (NGINX, RELAY, OFF)
+AFRESH: Final = (LUA_FRESH, BARE)
+"""Those that show what a fresh connection for each write takes. In a measure they come last: whoever comes after them
+would look longer for a free port.
+"""
+UNGUARDED: Final = (NGINX, BARE, RELAY, OFF)
 """Those that have no tags."""
 
 _ROUTE: Final = "routes:\n  - path: /{path...}\n"
@@ -38,7 +44,9 @@ def entrants(cores: Cores) -> Mapping[str, Start]:
     return {
         NGINX: partial(running_relay, cores=cores),
         LUA: partial(running_lua, cores=cores),
+        LUA_FRESH: partial(running_lua, cores=cores, fresh=True),
         FASTIFY: partial(running_fastify, cores=cores),
+        BARE: partial(running_exchanges, cores=cores),
         MEMORY: partial(running_ifmatch, _NEVER, cores=cores),
         REDIS: partial(running_ifmatch, _NEVER, cores=cores, redis=True),
         MEMORY_TAG: partial(running_ifmatch, _ROUTE, cores=cores),

@@ -117,6 +117,7 @@ def results(
     beyond = [storm.asked - winner for (name, _), (storm, winner) in raged.items() if name in entrants.OURS]
     peers = replace(
         frame,
+        about=(*frame.about, comparison.apart(figures)),
         tables=(
             comparison.overview(figures, losses),
             comparison.comparison(figures),

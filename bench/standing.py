@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from bench.cores import Cores
 from bench.machine import Missing, program
 from proxy.cli.vouching import vouch
-from tests.support.child import ROOT, Child
+from tests.support.child import ROOT, Child, python
 from tests.support.ports import LOOPBACK, reserved_port
 from tests.support.processes import PROXY, running_proxy
 from tests.support.stores import running_redis
@@ -26,6 +26,12 @@ from tests.support.stores import running_redis
 HERE: Final = Path(__file__).parent
 PACKAGES: Final = ROOT / "build" / "bench" / "node_modules"
 FILLING: Final = "x" * 2000
+ADDRESSES: Final = ("127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.4")
+"""Where the fast origin server listens.
+
+Linux takes a port again for the same address a second after it was left, and looks through the even half of 28,000
+first: whoever opens 14,000 connections a second to one address looks longer for a port than for anything else.
+"""
 UNREAD: Final = ("sh", "-c", 'exec "$@" >/dev/null', "sh")
 """Runs a command whose output nobody reads: an access log is written, but no time is spent here on reading it."""
 
@@ -54,11 +60,23 @@ def running_relay(upstream: str, cores: Cores, configuration: str = "relay.conf"
 
 
 @contextmanager
-def running_lua(upstream: str, cores: Cores) -> Iterator[Standing]:
-    """Run nginx with Lua that mints and compares."""
-    places = {"modules": modules(), "guard": str(HERE / "nginx" / "guard.lua")}
+def running_lua(upstream: str, cores: Cores, *, fresh: bool = False) -> Iterator[Standing]:
+    """Run nginx with Lua that mints and compares; where `fresh`, each write goes on a connection of its own."""
+    addresses = " ".join(f"server {host}:{urlsplit(upstream).port};" for host in ADDRESSES)
+    writes = {"writes": "fresh" if fresh else "origin", "addresses": addresses}
+    places = {"modules": modules(), "guard": str(HERE / "nginx" / "guard.lua"), **writes}
     with _running_nginx("guard.conf", cores.pinned([]), upstream=urlsplit(upstream).netloc, **places) as standing:
         yield standing
+
+
+@contextmanager
+def running_exchanges(upstream: str, cores: Cores) -> Iterator[Standing]:
+    """Run what does only the exchanges of a guarded write."""
+    child = Child(cores.pinned(python("-m", "bench.exchanges", upstream, *ADDRESSES)))
+    try:
+        yield Standing(child.line(r"listening on (http://\S+)")[1], child.pid)
+    finally:
+        child.stop()
 
 
 @contextmanager

@@ -16,6 +16,8 @@ RATES = {
     entrants.FASTIFY: 10_000,
     entrants.MEMORY: 16_000,
     entrants.REDIS: 8_000,
+    entrants.LUA_FRESH: 20_000,
+    entrants.BARE: 25_000,
 }
 LOSSES = {name: Losses(accepted=10, refused=150, failed=0, lost=0) for name in entrants.OURS}
 
@@ -59,6 +61,20 @@ def test_the_comparison() -> None:
     assert (WRITE.title, entrants.REDIS, entrants.FASTIFY, "0.80 / 0.80 / 0.80", "0.80 / 0.80 / 0.80") in rows
     assert not [row for row in rows if row[0] == "conditional GET (304)" and row[2] == entrants.NGINX]
     assert not [row for row in rows if row[1] == row[2]]
+
+
+def test_what_a_fresh_connection_takes() -> None:
+    """Those that are here to show it are compared with ifmatch in guarded PUT alone, in the table and in words."""
+    assert [{*entrants.AFRESH} & {*measure.contestants} for measure in MEASURES if measure is not WRITE] == [set()] * 4
+    rows = [row for row in comparison.comparison(figures()).rows if row[2] in entrants.AFRESH]
+    assert (WRITE.title, entrants.MEMORY, entrants.BARE, "0.64 / 0.64 / 0.64", "0.64 / 0.64 / 0.64") in rows
+    assert {row[:3] for row in rows} == {
+        (WRITE.title, ours, peer) for ours in entrants.OURS for peer in entrants.AFRESH
+    }
+    told = comparison.apart(figures())
+    assert "it comes to 0.50 / 0.50 / 0.50 of its rate on kept ones" in told
+    assert "ifmatch, memory comes to 0.80 / 0.80 / 0.80 of the rate of the first, and to 0.64 / 0.64 / 0.64 of" in told
+    assert "\n" not in told
 
 
 def test_all_figures() -> None:

@@ -5,7 +5,7 @@ import pytest
 from bench import contest
 from bench.contest import MEASURES, READ, REVISIT, WRITE, Known, Sample, delay, learn, prepared, settled
 from bench.cores import Cores
-from bench.entrants import MEMORY, OURS, UNGUARDED, entrants
+from bench.entrants import AFRESH, MEMORY, OURS, UNGUARDED, entrants
 from bench.line import WrongAnswer, played
 from bench.standing import Standing
 from tests.support.processes import OriginHandle, running_origin, running_proxy
@@ -25,6 +25,7 @@ def test_every_contestant_can_be_started() -> None:
     assert {name for measure in MEASURES for name in measure.contestants} <= known.keys()
     assert {*OURS} <= {*WRITE.contestants}
     assert {*UNGUARDED} <= known.keys()
+    assert WRITE.contestants[-len(AFRESH) :] == AFRESH
 
 
 def test_what_is_learned() -> None:

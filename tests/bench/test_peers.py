@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from bench import entrants, peers
+from bench import comparison, entrants, peers
 from bench.cores import Cores
 from bench.losing import Losses
 from bench.machine import Machine
@@ -35,6 +35,7 @@ def test_the_sections() -> None:
         in page
     )
     assert all(gap in page for gap in peers.GAPS)
+    assert page.count(f"\n\n{comparison.apart(figures())}\n\n") == 1
 
 
 @pytest.mark.parametrize(("lost", "code"), [(0, 0), (1, 1)])

@@ -8,13 +8,20 @@ import pytest
 
 from bench import standing
 from bench.machine import Missing
-from bench.standing import FILLING, HERE, UNREAD, filled, installed
+from bench.standing import ADDRESSES, FILLING, HERE, UNREAD, filled, installed
 
 VALUES = {
     "origin.conf": {"port": "1", "text": FILLING},
     "relay.conf": {"port": "1", "upstream": "127.0.0.1:2"},
     "bodies.conf": {"port": "1", "upstream": "127.0.0.1:2"},
-    "guard.conf": {"port": "1", "upstream": "127.0.0.1:2", "modules": "/m", "guard": "/g"},
+    "guard.conf": {
+        "port": "1",
+        "upstream": "127.0.0.1:2",
+        "modules": "/m",
+        "guard": "/g",
+        "writes": "fresh",
+        "addresses": "server 127.0.0.1:2;",
+    },
 }
 
 
@@ -29,6 +36,22 @@ def test_configurations(name: str) -> None:
 def test_all_configurations_are_tested() -> None:
     """There is no other."""
     assert {path.name for path in (HERE / "nginx").glob("*.conf")} == VALUES.keys()
+
+
+def test_where_the_origin_server_listens() -> None:
+    """At each of the addresses that many fresh connections are spread over."""
+    text = (HERE / "nginx" / "origin.conf").read_text("utf-8")
+    assert re.findall(r"listen (\S+):\{port\}", text) == [*ADDRESSES]
+
+
+def test_which_writes_are_kept_apart() -> None:
+    """There are two ways to the origin server: on one connections are kept, on the other each has one request."""
+    text = (HERE / "nginx" / "guard.conf").read_text("utf-8")
+    ways = dict(re.findall(r"upstream (\w+) \{(.*?)\n    \}", text, re.DOTALL))
+    assert ways.keys() == {"origin", "fresh"}
+    assert "keepalive 64;" in ways["origin"]
+    assert "keepalive_requests 1;" in ways["fresh"]
+    assert "keepalive 64;" not in ways["fresh"]
 
 
 def test_a_value_without_a_place() -> None:
