@@ -25,9 +25,9 @@ How much of the distance in guarded PUT is the connection: ifmatch opens one for
 kept ones. *{bare}* is `bench/exchanges.py`, which guards nothing: for a PUT it asks a GET on a kept connection, sends
 the PUT on a fresh one and passes the answer on. That is about the least that Python's event loop and the kernel take
 for what ifmatch does. {ours} comes to {guarded} of the rate of the first, and to {unguarded} of that of the second
-({spread}, round by round). Both go to four addresses of the origin server in turn: so many connections to one would
-mostly look for a free port. Neither writes the number below that all want: the first locks no more than nginx + Lua,
-and the second compares nothing."""
+({spread}, round by round). Both go to four addresses of the origin server in turn: with so many connections to one, the
+search for free ports would be measured, too. Neither writes the number below that all want: the first locks no more
+than nginx + Lua, and the second compares nothing."""
 
 
 def rate(figures: Figures, measure: Measure, name: str) -> list[float]:

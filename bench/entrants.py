@@ -26,8 +26,8 @@ OFF: Final = 'ifmatch, `guard: "off"`'
 OURS: Final = (MEMORY, MEMORY_TAG, REDIS, REDIS_TAG)
 """Those that must not lose a write."""
 AFRESH: Final = (LUA_FRESH, BARE)
-"""Those that show what a fresh connection for each write takes. In a measure they come last: whoever comes after them
-would look longer for a free port.
+"""Those that show what a fresh connection for each write takes. In a measure they come last, as the ports that they
+have just left are not to be had again at once.
 """
 UNGUARDED: Final = (NGINX, BARE, RELAY, OFF)
 """Those that have no tags."""

@@ -29,8 +29,8 @@ FILLING: Final = "x" * 2000
 ADDRESSES: Final = ("127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.4")
 """Where the fast origin server listens.
 
-Linux takes a port again for the same address a second after it was left, and looks through the even half of 28,000
-first: whoever opens 14,000 connections a second to one address looks longer for a port than for anything else.
+Linux gives a port again for the same address a second after it was left, and looks through the even half of 28,000
+first: above 14,000 fresh connections a second to one address, its search for a free one would be measured.
 """
 UNREAD: Final = ("sh", "-c", 'exec "$@" >/dev/null', "sh")
 """Runs a command whose output nobody reads: an access log is written, but no time is spent here on reading it."""
