@@ -42,6 +42,11 @@ class Shortcutting(Switchable):
         super().data_received(data)
         self._unread = self._left_of(data, len(self._messages) - before)
 
+    def resume_reading(self, resume_parser: bool = True) -> None:  # noqa: FBT001, FBT002 - aiohttp's signature
+        """Read on, where that was paused: aiohttp does all it takes whenever a piece of content was taken."""
+        if self._reading_paused:
+            super().resume_reading(resume_parser)
+
     @property
     def idle(self) -> bool:
         """Tell whether the next request is waited for, and no part of one is being answered."""
