@@ -147,6 +147,20 @@ async def test_a_resolver_that_hangs_keeps_one_waiting_for_a_while(clock: Clock)
     assert len(resolver.asked) == 2
 
 
+async def test_who_has_no_address_waits_for_one(clock: Clock) -> None:
+    """However long it takes: there is nothing to go on with meanwhile."""
+    resolver = Resolver(OLD)
+    addresses = Addresses("app", resolver)
+    async with silent(resolver):
+        waiting = asyncio.create_task(hosts(addresses, 1.0))
+        await until(lambda: bool(resolver.asked))
+        clock.forward(1.1)
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert not waiting.done()
+    assert await waiting == OLD
+
+
 @pytest.mark.parametrize("answer", [[], NONE_SUCH])
 async def test_a_name_that_stands_for_nothing_has_no_addresses(clock: Clock, answer: list[str] | Exception) -> None:
     """That there are none is an answer: the old ones are forgotten, and whoever comes next asks again."""
