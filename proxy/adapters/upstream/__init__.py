@@ -9,6 +9,7 @@ answer must say whether a write was sent. The rooms, from the bytes up:
     request     the head of a request as bytes
     connection  one transport: bytes in, bytes out, back-pressure
     parting     what the end of a connection says of the response on it
+    addresses   what the origin server's name stands for, asked for once in a while
     opening     TCP, Unix and TLS connections, or `NotSent`
     sending     request content on its way out
     exchange    one request and its final head on one connection

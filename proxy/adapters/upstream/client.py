@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import partial
 
 from proxy.adapters.upstream import tunnel
+from proxy.adapters.upstream.addresses import addresses_of
 from proxy.adapters.upstream.connection import Connection
 from proxy.adapters.upstream.exchange import exchange, require_fit
 from proxy.adapters.upstream.opening import open_connection
@@ -51,6 +52,7 @@ class HttpUpstream:
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
         self._origin = origin
+        self._addresses = addresses_of(origin)
         self._tls = (ssl_context or ssl.create_default_context()) if origin.tls else None
         self._pool = Pool(pool_size, idle)
         self._places = Places(connections)
@@ -201,7 +203,7 @@ class HttpUpstream:
         self._pool.keep(self._places.number - self._places.taken)
         left = deadline - asyncio.get_running_loop().time()
         try:
-            connection = await open_connection(self._origin, self._tls, min(connect, left))
+            connection = await open_connection(self._origin, self._tls, min(connect, left), self._addresses)
         except BaseException:
             places.give()
             raise

@@ -1,12 +1,16 @@
 """Opening a connection: TCP, Unix sockets and TLS, or `NotSent`.
 
-What lives here: everything that can fail before a request exists on the wire, and how each failure is told.
+What lives here: everything that can fail before a request exists on the wire, and how each failure is told. Nothing was
+sent then, so every address may be tried.
 """
 
 import asyncio
 import socket
 import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass
 
+from proxy.adapters.upstream.addresses import Addresses
 from proxy.adapters.upstream.connection import Connection
 from proxy.core.address import Origin, TcpAddress, UnixAddress, parse_authority
 from proxy.errors import NotSent
@@ -15,13 +19,19 @@ _TLS_GOODBYE = 1.0
 """Seconds that closing waits for the other side's close_notify."""
 
 
-async def open_connection(origin: Origin, tls: ssl.SSLContext | None, seconds: float) -> Connection:
+async def open_connection(
+    origin: Origin, tls: ssl.SSLContext | None, seconds: float, addresses: Addresses | None = None
+) -> Connection:
     """Return a new connection, over TLS where a context is given.
+
+    `addresses` are those of the origin server's name; without them the event loop sees to a name each time.
 
     Raised when it cannot be had, or not within `seconds` (then `timed_out`): `errors.NotSent`.
     """
     try:
         async with asyncio.timeout(seconds):
+            if addresses is not None and isinstance(origin.address, TcpAddress):
+                return await _Named(origin.address, tls, addresses).open(seconds)
             return await _open(origin, tls)
     except TimeoutError as error:  # ours or the operating system's
         raise NotSent("The origin server did not accept a connection in time.", timed_out=True) from error
@@ -47,6 +57,82 @@ async def _open(origin: Origin, tls: ssl.SSLContext | None) -> Connection:
         ssl_shutdown_timeout=goodbye,
     )
     return connection
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """An origin server that has a name, which must not change on the way to its certificate."""
+
+    address: TcpAddress
+    tls: ssl.SSLContext | None
+    addresses: Addresses
+
+    async def open(self, seconds: float) -> Connection:
+        """Try the addresses that are known for half of the time, and then those that the name has now.
+
+        A connection is not a request: whoever answers at an address that was wrong has been sent nothing.
+        """
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds
+        before = self.addresses.latest
+        known = await self.addresses.known(seconds / 2)
+        if known is not before:
+            return await self._first(known.hosts, until)
+        try:
+            return await self._first(known.hosts, _halfway(loop.time(), until))
+        except OSError as failure:
+            self.addresses.doubt(known)
+            newer = await self.addresses.known()
+            if newer.hosts == known.hosts and not isinstance(failure, TimeoutError):
+                raise  # they have said no a moment ago
+        return await self._first(newer.hosts, until)
+
+    async def _first(self, hosts: Sequence[str], until: float) -> Connection:
+        """Return a connection to the first address that takes one. Each has half of the time left, the last one all."""
+        loop = asyncio.get_running_loop()
+        failures: list[OSError] = []
+        for number, host in enumerate(hosts, start=1):
+            by = until if number == len(hosts) else _halfway(loop.time(), until)
+            try:
+                return await self._connect(host, by)
+            except OSError as failure:
+                failures.append(failure)
+        if len({type(failure) for failure in failures}) == 1:
+            raise failures[0]
+        raise OSError(f"{len(failures)} addresses, each for a reason of its own")
+
+    async def _connect(self, host: str, by: float) -> Connection:
+        """Connect to one address in time; a handshake that follows may take longer."""
+        loop = asyncio.get_running_loop()
+        if self.tls is None:
+            async with asyncio.timeout_at(by):
+                _, connection = await loop.create_connection(Connection, host, self.address.port)
+            return connection
+        async with asyncio.timeout_at(by):
+            dialled = await _dialled(host, self.address.port)
+        _, connection = await loop.create_connection(
+            Connection,
+            sock=dialled,
+            ssl=self.tls,
+            server_hostname=self.address.host,
+            ssl_shutdown_timeout=_TLS_GOODBYE,
+        )
+        return connection
+
+
+async def _dialled(host: str, port: int) -> socket.socket:
+    dialled = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    try:
+        dialled.settimeout(0.0)
+        await asyncio.get_running_loop().sock_connect(dialled, (host, port))
+    except BaseException:
+        dialled.close()
+        raise
+    return dialled
+
+
+def _halfway(now: float, until: float) -> float:
+    return (now + until) / 2
 
 
 def _server_name(origin: Origin) -> str:

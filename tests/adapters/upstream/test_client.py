@@ -1,6 +1,7 @@
 """Which connection a request takes, and how often it is sent."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -8,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from proxy.adapters.upstream import HttpUpstream
+from proxy.core.address import parse_origin
 from proxy.errors import NotSent, Unanswered
 from proxy.ports import Budget, Content, Purpose, Upstream
 from tests.adapters.upstream.origin import (
@@ -665,3 +667,23 @@ async def test_tunnels_have_places_of_their_own(clock: Clock) -> None:
         _, tunnel = await upstream.switch(offer, budget=PATIENT)
         assert tunnel is not None
         await tunnel.aclose()
+
+
+async def test_a_name_is_resolved_once_for_all_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each write has a connection of its own, and so has a tunnel, but the resolver hears of the first one only."""
+    asked: list[str] = []
+
+    def getaddrinfo(name: str, *args: object, **kwargs: object) -> list[object]:
+        asked.append(name)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 0))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    async with serving(answers(*[OK] * 5)) as origin:
+        upstream = HttpUpstream(parse_origin(f"http://app.example:{origin.origin.authority.partition(':')[2]}"))
+        for _ in range(3):
+            assert await ask(upstream, "PUT", Text(b"hello"), PERFORM) == b"ok"
+        reply, _ = await upstream.switch(request(lines=[("Sec-WebSocket-Key", KEY)]), budget=PATIENT)
+        await reply.aclose()
+        await upstream.aclose()
+        assert origin.connections == 4
+    assert asked == ["app.example"]
