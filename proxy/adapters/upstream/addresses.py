@@ -48,25 +48,26 @@ def resolve(name: str) -> Sequence[str]:
     return list(dict.fromkeys(_written(address) for family, *_, address in answer if family in _FAMILIES))
 
 
-def addresses_of(origin: Origin) -> "Addresses | None":
+def addresses_of(origin: Origin, on_change: Callable[[], None] = lambda: None) -> "Addresses | None":
     """Return the addresses of an origin server that has a name; None where there is nothing to ask for."""
     if not isinstance(origin.address, TcpAddress):
         return None
     with suppress(ValueError):
         ip_address(origin.address.host)
         return None
-    return Addresses(origin.address.host)
+    return Addresses(origin.address.host, on_change=on_change)
 
 
 class Addresses:
     """The addresses of one name, for all who open connections in one event loop. At most one question is under way.
 
-    `latest` is what was answered last, to whomever.
+    `latest` is what was answered last, to whomever. `on_change` is called when the name stands for others than it did.
     """
 
-    def __init__(self, name: str, resolve: Resolve = resolve) -> None:
+    def __init__(self, name: str, resolve: Resolve = resolve, on_change: Callable[[], None] = lambda: None) -> None:
         self._name = name
         self._resolve = resolve
+        self._on_change = on_change
         self.latest = _NOTHING
         self._kept = self._trusted = float("-inf")  # until when, in the loop's time
         self._answer: _Answer | None = None
@@ -122,8 +123,10 @@ class Addresses:
             loop.call_soon_threadsafe(self._hear, told, answer, loop.time)
 
     def _hear(self, told: Sequence[str] | Exception, answer: _Answer, time: Callable[[], float]) -> None:
-        now = time()
+        now, before = time(), self.latest
         self.latest = self._after(told)
+        if before.hosts and set(self.latest.hosts) != set(before.hosts):
+            self._on_change()
         self._kept, self._trusted = (now + KEPT, now + TRUSTED) if self.latest.hosts else (now, now)
         self._answer = None
         answer.set_result(told if isinstance(told, Exception) else None)

@@ -52,9 +52,9 @@ class HttpUpstream:
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
         self._origin = origin
-        self._addresses = addresses_of(origin)
         self._tls = (ssl_context or ssl.create_default_context()) if origin.tls else None
         self._pool = Pool(pool_size, idle)
+        self._addresses = addresses_of(origin, self._pool.renew)
         self._places = Places(connections)
         self._watch = Watch()
         self._for_tunnels = Places(connections)
@@ -201,12 +201,13 @@ class HttpUpstream:
     async def _open(self, places: Places, connect: float, deadline: float) -> Connection:
         """Open a connection in a place that was taken for it, and close an idle one if there would be too many."""
         self._pool.keep(self._places.number - self._places.taken)
-        left = deadline - asyncio.get_running_loop().time()
+        left, generation = deadline - asyncio.get_running_loop().time(), self._pool.generation
         try:
             connection = await open_connection(self._origin, self._tls, min(connect, left), self._addresses)
         except BaseException:
             places.give()
             raise
+        connection.generation = generation
         connection.occupy(places.give)
         return connection
 

@@ -36,12 +36,14 @@ class Ahead(Protocol):
 class Connection(asyncio.Protocol):
     """A transport and the response that arrives on it.
 
-    `ahead` is told when the first bytes come, or none will: nobody awaits them yet.
+    `ahead` is told when the first bytes come, or none will: nobody awaits them yet. `generation` is that of the pool
+    (`pool`) when it was opened.
     """
 
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
         self.ahead: Ahead | None = None
+        self.generation = 0
         self._response: IncomingResponse | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._writable = asyncio.Event()

@@ -10,10 +10,14 @@ from proxy.adapters.upstream.connection import Connection
 
 
 class Pool:
-    """Idle connections, at most `size`, each for at most `idle` seconds; the one used last is taken first."""
+    """Idle connections, at most `size`, each for at most `idle` seconds; the one used last is taken first.
+
+    None is of another `generation` than the present one.
+    """
 
     def __init__(self, size: int, idle: float) -> None:
         self.closed = False
+        self.generation = 0
         self._size = size
         self._idle = idle
         self._waiting: deque[tuple[float, Connection]] = deque()  # since when; the longest wait is leftmost
@@ -31,7 +35,7 @@ class Pool:
     def put(self, connection: Connection) -> None:
         """Keep a connection for later; when there are too many, close the one that waits longest."""
         connection.rest()
-        if self.closed or not connection.open:
+        if self.closed or connection.generation != self.generation or not connection.open:
             connection.abort()
             return
         loop = connection.loop
@@ -44,6 +48,11 @@ class Pool:
         """Close those that wait longest until no more than that many wait."""
         while len(self._waiting) > number:
             self._waiting.popleft()[1].close()
+
+    def renew(self) -> None:
+        """Begin a new generation: connections that are open may lead elsewhere than those that will be opened."""
+        self.generation += 1
+        self.keep(0)
 
     async def aclose(self) -> None:
         """Close every idle connection, keep no other, and wait until all are closed."""

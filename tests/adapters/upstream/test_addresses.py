@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 import uvloop
@@ -75,6 +75,21 @@ async def test_a_name_is_asked_for_once_in_a_while(clock: Clock) -> None:
     clock.forward(1.0)
     assert await hosts(addresses) == OLD
     await until(lambda: len(resolver.asked) == 2)
+
+
+async def test_it_is_told_when_the_name_stands_for_others(clock: Clock) -> None:
+    """Others, or none at all; not the first ones, the same in another order, nor no answer."""
+    changes: list[None] = []
+    both, turned = [*OLD, *NEW], [*NEW, *OLD]
+    resolver = Resolver(OLD, both, turned, NO_ANSWER, NONE_SUCH, NEW, OLD)
+    addresses = Addresses("app", resolver, lambda: changes.append(None))
+    told: list[int] = []
+    for _ in range(7):
+        with suppress(socket.gaierror):
+            await addresses.known()
+        told.append(len(changes))
+        clock.forward(TRUSTED + 1.0)
+    assert told == [0, 1, 1, 1, 2, 2, 3]
 
 
 async def test_those_who_come_together_wait_for_one_answer() -> None:

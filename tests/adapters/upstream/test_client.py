@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from proxy.adapters.upstream import HttpUpstream
+from proxy.adapters.upstream.addresses import KEPT, TRUSTED
 from proxy.core.address import parse_origin
 from proxy.errors import NotSent, Unanswered
 from proxy.ports import Budget, Content, Purpose, Upstream
@@ -687,3 +688,56 @@ async def test_a_name_is_resolved_once_for_all_connections(monkeypatch: pytest.M
         await upstream.aclose()
         assert origin.connections == 4
     assert asked == ["app.example"]
+
+
+async def until_refused(upstream: HttpUpstream) -> None:
+    """Write until nobody is there any more: where a name leads is learnt behind the writes."""
+    with suppress(NotSent):
+        while True:
+            await ask(upstream, "PUT", Text(b"hello"), PERFORM)
+
+
+async def test_connections_to_where_a_name_leads_now_are_kept(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
+    """Those that were opened since are used again."""
+    names = ["127.0.0.1"]
+    monkeypatch.setattr(
+        socket,
+        "getaddrinfo",
+        lambda *_, **__: [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (name, 0)) for name in names],
+    )
+    async with serving(answers(*[OK] * 9)) as origin:
+        upstream = HttpUpstream(parse_origin(f"http://app.example:{origin.origin.authority.partition(':')[2]}"))
+        await ask(upstream)
+        names.append("127.0.0.2")
+        clock.forward(TRUSTED + 1.0)
+        await ask(upstream, "PUT", Text(b"hello"), PERFORM)
+        for _ in range(3):
+            await ask(upstream)
+        assert (len(origin.requests), origin.connections) == (5, 3)
+        await upstream.aclose()
+
+
+async def test_reads_do_not_stay_where_the_name_was(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
+    """Once it stands for another address, a connection that waits is closed, and so is one in use when it is done."""
+    name = ["127.0.0.1"]
+    monkeypatch.setattr(
+        socket, "getaddrinfo", lambda *_, **__: [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (name[0], 0))]
+    )
+    async with serving(answers(*[OK] * 9)) as origin:
+        port = origin.origin.authority.partition(":")[2]
+        upstream = HttpUpstream(parse_origin(f"http://app.example:{port}"))
+        in_use = await upstream.send(request(), None, purpose=SELECT, budget=PATIENT)
+        assert await ask(upstream) == b"ok"
+        assert await ask(upstream) == b"ok"
+        assert origin.connections == 2
+        name[0] = "127.0.0.2"
+        clock.forward(KEPT + 1.0)
+        await until_refused(upstream)
+        before = origin.connections
+        assert await in_use.read(2) == b"ok"
+        await in_use.aclose()
+        with pytest.raises(NotSent):
+            await ask(upstream)
+        assert origin.connections == before
+        await upstream.aclose()
+        await origin.closed()

@@ -44,6 +44,22 @@ async def test_the_connection_used_last_is_taken_first() -> None:
         await pool.aclose()
 
 
+async def test_a_new_generation() -> None:
+    """Those that wait are closed, and so is one of an older generation that comes back; one of the new one is kept."""
+    async with serving(waits) as origin:
+        waiting, in_use, new = await opened(origin, 3)
+        pool = Pool(64, 15.0)
+        pool.put(waiting)
+        pool.renew()
+        pool.put(in_use)
+        new.generation = pool.generation
+        pool.put(new)
+        await waiting.wait_closed()
+        await in_use.wait_closed()
+        assert [pool.take(), pool.take()] == [new, None]
+        new.abort()
+
+
 async def test_the_pool_is_bounded() -> None:
     """One connection too many closes the one that waited longest."""
     async with serving(waits) as origin:
