@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from proxy.core.correlation import NAMED_BY
 from proxy.core.fields import Fields
 from proxy.core.selecting import CREDENTIALS, TRACING
 
@@ -30,6 +31,7 @@ _LETTERS: Final = b"abcdefghijklmnopqrstuvwxyz"
 _MARKED: Final = tuple(MARK + _LETTERS[place : place + 1] for place in range(MOST))
 _MARKS: Final = re.compile(re.escape(MARK) + rb"([a-z])")
 
+_NAMING: Final = frozenset(NAMED_BY)
 NOTHING: Final = Fields()
 
 Values = list[tuple[bytes, bytes]]
@@ -74,10 +76,10 @@ def cut(text: bytes, values: int) -> Cut:
 
 
 def named(fields: Fields) -> Fields:
-    """Return the field lines that name a request."""
-    if TRACING.isdisjoint(fields.by_name):
+    """Return the field lines that name a request, as `core.correlation` has it."""
+    if _NAMING.isdisjoint(fields.by_name):
         return NOTHING
-    return Fields([line for line in fields.lines if line[0].lower() in TRACING])
+    return Fields([line for line in fields.lines if line[0].lower() in _NAMING])
 
 
 def filled(fields: Fields, values: Values) -> Fields:
