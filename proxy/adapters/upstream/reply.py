@@ -106,8 +106,11 @@ class HttpReply:
 
     async def _collect(self, limit: int) -> bytes | None:
         """Read all; what exceeds the limit stays in front. A piece is let go of once it is part of the whole."""
-        held = self._front or BytesIO()
-        held.seek(0, SEEK_END)
+        held = self._front
+        if held is None:
+            held = self._room()
+        else:
+            held.seek(0, SEEK_END)
         while held.tell() <= limit:
             piece = await self._next()
             if piece is None:
@@ -117,6 +120,13 @@ class HttpReply:
         held.seek(0)
         self._front = held
         return None
+
+    def _room(self) -> BytesIO:
+        """Return room for all of the content where its length is known: what grows is copied again and again.
+
+        Nobody else has these zeros, so they are written over, and until then they take no memory.
+        """
+        return BytesIO(bytes(self._response.length or 0))
 
     async def _pass(self, taker: Taker) -> None:
         while (piece := await self._next()) is not None:
