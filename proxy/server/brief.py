@@ -111,19 +111,17 @@ class Brief:
         self._connection.lengthen()
 
     def _answer(self, seen: Response) -> bool:
-        """Answer by what was seen, if the client is still there; tell whether that was possible."""
+        """Answer by what was seen; tell whether that was possible, be it that the client was no longer there."""
         if self._way.census.draining or len(seen.content) > AT_ONCE:
             return False
         message = self._message(seen)
         if message is None:
             return False
-        if not self._connection.answer(message):
-            self._connection.leave_shortcut()
-            return True
+        there = self._connection.answer(message)
         try:
             if self._scout is not None:
                 self._scout.done()
-            self.passage.answered(seen)
+            self.passage.answered(seen, there=there)
         finally:
             self._end()
         return True

@@ -30,6 +30,7 @@ class Passage:
         "_over",
         "_question",
         "_seen",
+        "_there",
         "_values",
         "_verdict",
         "arrived",
@@ -51,6 +52,7 @@ class Passage:
         self._verdict: Verdict | None = None
         self._current: Validator | None = None
         self._seen: Response | None = None
+        self._there = True
 
     def heard(self) -> None:
         """Note that the origin server has answered."""
@@ -60,9 +62,9 @@ class Passage:
         """Note what its preconditions came to, and by which state."""
         self._verdict, self._current = verdict, current
 
-    def answered(self, seen: Response) -> None:
-        """Note by what it was answered, and that all is over."""
-        self._seen = seen
+    def answered(self, seen: Response, *, there: bool = True) -> None:
+        """Note by what it was answered, if the client was still `there`, and that all is over."""
+        self._seen, self._there = seen, there
         self._over = self._monotonic()
 
     def resume(self, journal: RequestJournal) -> None:
@@ -76,6 +78,12 @@ class Passage:
 
     def line(self) -> dict[str, object]:
         """Return the members of the line, in the order of `telemetry.MEMBERS`."""
+        members = self._members()
+        if not self._there:
+            members |= {"bytes_out": 0, "cut_short": _GONE_REASON}
+        return members
+
+    def _members(self) -> dict[str, object]:
         question, verdict, seen = self._question, self._verdict, self._seen
         match, guarded = question.plan.match, question.guarded
         unmodified = isinstance(verdict, NotModified)

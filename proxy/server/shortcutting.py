@@ -71,12 +71,12 @@ class Shortcutting(Switchable):
     def answer(self, message: bytes) -> bool:
         """Send the answer to the read on the short way, after which another request is waited for.
 
-        Tells whether the client is still there.
+        Tells whether the client was still there.
         """
+        self.brief = None
         transport = self.transport
         if transport is None or transport.is_closing():
             return False
-        self.brief = None
         self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
         transport.write(message)
         return True

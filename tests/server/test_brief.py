@@ -424,7 +424,7 @@ async def test_a_fault_of_ours_behind_the_answer(
 ) -> None:
     """Should it raise once the answer was sent, that is the only answer, and the read is over all the same."""
 
-    def raising(*_: object) -> None:
+    def raising(*_: object, there: bool) -> None:
         raise KeyError("a fault")
 
     monkeypatch.setattr("proxy.server.passage.Passage.answered", raising)

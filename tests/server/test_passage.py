@@ -109,6 +109,17 @@ async def test_a_client_that_left() -> None:
     assert (line["duration_ms"], line["select_ms"], line["overhead_ms"], line["bytes_out"]) == (500.0, 500.0, 0.0, 0)
 
 
+async def test_a_client_that_left_as_it_was_answered() -> None:
+    """Of an answer that nobody was there for any more all is said, and that nothing of it was sent."""
+    passage = Passage(*await asked())
+    passage.judged(Perform(Reason.HOLDS), TAG)
+    passage.answered(SEEN, there=False)
+    line = passage.line()
+    assert list(line) == [*MEMBERS, "cut_short"]
+    assert (line["status"], line["upstream_status"], line["bytes_out"]) == (200, 200, 0)
+    assert (line["cut_short"], line["outcome"]) == ("client-gone", None)
+
+
 async def test_a_read_without_a_name() -> None:
     """A read whose client gave it no name, or no sound one, gets one of 16 hexadecimal digits, its own."""
     names = set()

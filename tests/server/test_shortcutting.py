@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from proxy.adapters.upstream.connection import Connection as Upstream
 from proxy.core.matching import Routes
 from proxy.core.route import Guard, Limits, Unmatched
 from proxy.server import Patience
@@ -102,20 +103,37 @@ async def test_a_client_that_leaves_as_its_read_takes_the_long_way(trail: Trail)
     assert [line["reason"] for line in here.lines] == ["client-gone"]
 
 
-async def test_a_client_that_leaves_as_it_is_answered(trail: Trail) -> None:
-    """An answer that comes when the connection is closing is not sent; it is told that the client left."""
-    async with side(silent) as here:
-        await here.ask(get())
-        await here.arrived()
-        brief = here.connection.brief
-        assert brief is not None
-        here.connection.abort()
-        brief._scout._connection.data_received(ONE)  # type: ignore[union-attr]  # noqa: SLF001 - no socket is so quick
-        await here.told()
-        await here.origin.closed()
-        assert here.census.empty
-    assert trail.ways == [ANSWERED]
-    assert [(line["reason"], line["status"]) for line in here.lines] == [("client-gone", None)]
+@pytest.mark.parametrize(
+    "message",
+    [get(), get(b"If-None-Match: *"), get(b"X-Request-Id: a"), get(target=OPEN)],
+    ids=["200", "304", "a", "off"],
+)
+async def test_a_client_that_leaves_as_it_is_answered(
+    message: bytes, trail: Trail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An answer that comes when the connection is closing is not sent; the log tells it as of one on the long way."""
+    received, lines = Upstream.data_received, []
+    sides: list[Side] = []
+
+    def leaving(self: Upstream, data: bytes) -> None:
+        if data == ONE:
+            sides[-1].connection.abort()  # in this very turn, which no socket could be made to do
+        received(self, data)
+
+    monkeypatch.setattr(Upstream, "data_received", leaving)
+    for short in (True, False):
+        async with side(says(ONE), says(TWO), short=short) as here:
+            sides.append(here)
+            with pytest.raises(ConnectionResetError):
+                await (await here.ask(message)).answer()
+            await here.told()
+            other = await here.ask(get())
+            assert (await other.answer()).content == b"two"
+            assert here.origin.connections == 1  # what was asked there had its answer
+            lines.append([comparable(line, [message]) for line in here.lines])
+    assert trail.ways == [ANSWERED, ANSWERED]
+    assert lines[0] == lines[1]
+    assert ("cut_short", str, "client-gone") in lines[0][0]
 
 
 @pytest.mark.parametrize("target", [b"/wiki/1", OPEN])
