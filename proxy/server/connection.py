@@ -108,6 +108,13 @@ class Connection(Shortcutting):
         self.finish()
         await asyncio.wait([self.gone], timeout=self.patience.linger)
 
+    def watch_head(self, *, anew: bool = False) -> None:
+        """Bound the time from the first byte of a request head to its last; `anew` once what it waited for is over."""
+        if anew or self._messages:
+            self._stop_timer("head")
+        if self.begun and not self._messages and "head" not in self._timers:
+            self._timers["head"] = self._loop.call_later(self.patience.head, self.retire)
+
     def retire(self) -> None:
         """Close if idle (`draining.Retirable`)."""
         if self.idle:
@@ -165,7 +172,7 @@ class Connection(Shortcutting):
         super().data_received(data)
         if self._messages:
             self._arrived()
-        self._watch_head()
+        self.watch_head()
 
     def eof_received(self) -> bool | None:  # type: ignore[override]  # aiohttp's never keeps the connection open
         """Take a half-close: answer what was asked, never forward what was cut short."""
@@ -214,13 +221,6 @@ class Connection(Shortcutting):
     def _fail_content(self, failure: Failure) -> None:
         if self._arriving is not None and not self._arriving.is_eof():
             self._arriving.set_exception(failure)
-
-    def _watch_head(self) -> None:
-        """Bound the time from the first byte of a request head to its last."""
-        if not self.idle:
-            self._stop_timer("head")
-        elif "head" not in self._timers:
-            self._timers["head"] = self._loop.call_later(self.patience.head, self.retire)
 
     def _stop_timer(self, name: str) -> None:
         timer = self._timers.pop(name, None)

@@ -49,6 +49,8 @@ class Sent:
         """Before the connection closes on what the client still sends, let it read."""
         if self._message or not self._request.content.is_eof():
             await self._connection.linger()
+        else:
+            self._connection.watch_head(anew=True)  # that of the next request may have begun behind this one
 
 
 def parting(problem: Response) -> bytes:

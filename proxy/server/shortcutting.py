@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _END: Final = b"\r\n\r\n"
+_EMPTY: Final = (b"\r", b"\n")
+_BEGUN: Final = -1
 
 
 class Shortcutting(Switchable):
@@ -32,7 +34,7 @@ class Shortcutting(Switchable):
         super().__init__(listener, **settings)
         self._shortcut: Shortcut | None = listener.shortcut
         self._lengthened: Brief | None = None
-        self._unread: int | None = 0  # bytes until the parser is between two requests; None: nobody knows
+        self._unread: int | None = 0  # see `_left_of`
         self.brief: Brief | None = None
         self.congested = False
 
@@ -52,6 +54,11 @@ class Shortcutting(Switchable):
         """Tell whether the next request is waited for, and no part of one is being answered."""
         waiter = self._waiter
         return waiter is not None and not waiter.done() and not self._messages and self.brief is None
+
+    @property
+    def begun(self) -> bool:
+        """Tell whether the first bytes of a head are known to be here, and not its last."""
+        return self._unread is not None and self._unread < 0
 
     def lengthen(self) -> None:
         """Go on with a read on the long way, where it is parsed as if it came just now."""
@@ -105,22 +112,23 @@ class Shortcutting(Switchable):
     def _left_of(self, data: bytes, requests: int) -> int | None:
         """Return how many bytes the parser has yet to be fed until it is between two requests; None if nobody knows.
 
-        `data` is what it was fed last, in which so many heads ended.
+        Less than 0 where a head has begun. `data` is what it was fed last, in which so many heads ended.
         """
         before = self._unread
         if requests == 0:
-            left = -1 if before is None else before - len(data)
-            return left if left >= 0 else None
+            if before is None and data and self.idle:
+                before = 0  # whatever there was is over
+            return None if before is None else before - len(data)
         message, content = self._messages[-1]
-        if not isinstance(message, RawRequestMessage):
-            return None
+        if len(data) < len(_END) or not isinstance(message, RawRequestMessage):
+            return None  # its last bytes came in another piece, or were held back till now; or it cannot be read
         if content is EMPTY_PAYLOAD:  # its head is all of it, and no head goes on behind this
-            return 0 if data.endswith(_END) else None
+            return 0 if data.endswith(_END) else _BEGUN
         head, length = data.find(_END), message.headers.get("Content-Length")
         if before != 0 or requests > 1 or head < 0 or length is None or message.chunked:
             return None
-        left = head + len(_END) + int(length) - len(data)
-        return left if left >= 0 else None
+        # Behind empty lines its end would be taken for earlier than it is.
+        return None if data.startswith(_EMPTY) else head + len(_END) + int(length) - len(data)
 
     def _process_keepalive(self) -> None:
         if self.brief is not None:

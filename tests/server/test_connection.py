@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from proxy.core.address import TcpAddress
 from proxy.core.fields import Fields
 from proxy.core.message import Request
 from proxy.errors import ClientGone
-from proxy.ports import Content, InterimListener
+from proxy.ports import Content, InterimListener, Purpose
 from proxy.server import Patience
 from proxy.server.connection import Connection
 from proxy.server.draining import Census
@@ -21,13 +22,16 @@ from proxy.server.handling import Handling
 from proxy.server.listening import Listener
 from proxy.server.sent import Sent
 from proxy.telemetry import Sparing
+from tests.adapters.upstream.origin import Clock
 from tests.server.conftest import Serving
-from tests.server.origin import Origin, OriginReply, Pieces, answering
+from tests.server.origin import Gate, Origin, OriginReply, Pieces, answering
 from tests.server.wire import PATIENCE
 
 GET = b"GET /wiki/1 HTTP/1.1\r\nHost: x\r\n\r\n"
 PUT = b"PUT /wiki/1 HTTP/1.1\r\nHost: x\r\nIf-Match: *\r\n"
 FOREVER = 1e6
+SOON = 0.01
+_METHOD = re.compile(rb"(GET|PUT) /")
 CERTIFICATE = Path(__file__).parent.parent / "adapters" / "upstream" / "localhost.pem"
 
 
@@ -99,6 +103,101 @@ async def test_a_head_that_ends_is_not(serving: Serving) -> None:
     await asyncio.sleep(0)
     wire.send(b" x\r\n\r\n")
     assert (await wire.head()).status == 200
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        [GET],
+        [GET + GET],
+        [PUT + b"Content-Length: 3\r\n\r\nabc"],
+        [PUT + b"Content-Length: 3\r\n\r\n", b"a", b"bc"],
+        [PUT + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", GET],
+    ],
+)
+@pytest.mark.parametrize("begun", [b"G", b"GET /wiki/1 HT", b"GET /wiki/1 HTTP/1.1\r\nHost: x\r\n"])
+async def test_a_head_behind_a_request_that_does_not_end(serving: Serving, before: list[bytes], begun: bytes) -> None:
+    """A client that began a request head behind other requests has `head` seconds from their answers on to end it."""
+    stand = await serving(patience=Patience(keepalive=FOREVER, head=SOON))
+    wire = await stand.connect()
+    for piece in before[:-1]:
+        wire.send(piece)
+        await asyncio.sleep(0)
+    wire.send(before[-1] + begun)
+    for method in _METHOD.findall(b"".join(before)):
+        assert (await wire.answer(method.decode())).status in {200, 204}
+    assert await wire.ended() == b""
+
+
+async def test_a_head_that_begins_during_an_answer(serving: Serving) -> None:
+    """So has one that began it while another request was being answered, which is not cut off for that."""
+    pieces = Pieces()
+    stand = await serving(
+        Origin(script=answering(OriginReply(content=pieces))), patience=Patience(keepalive=FOREVER, head=SOON)
+    )
+    wire = await stand.ask(b"GET /open/events HTTP/1.1\r\nHost: x\r\n\r\n")
+    await wire.head()
+    wire.send(b"GET /")
+    for piece in (b"one", b"two"):
+        pieces.send(piece)
+        assert await wire.chunk() == piece
+    pieces.end()
+    assert await wire.chunk() == b""
+    assert await wire.ended() == b""
+
+
+@pytest.mark.asyncio(loop_factories=["asyncio"])  # whose clock can be set
+async def test_the_time_for_a_head_behind_a_request(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It begins with the answer, and ends with the head."""
+    clock, gate = Clock(asyncio.get_running_loop()), Gate(Purpose.SELECT)
+    monkeypatch.setattr(asyncio.get_running_loop(), "time", clock.time)
+    stand = await serving(gate.origin, patience=Patience(keepalive=FOREVER, head=10.0))
+    wire = await stand.ask(GET)
+    await stand.origin.arrived.wait()
+    (connection,) = stand.server._census._connections  # noqa: SLF001 - that it has read shows nowhere else
+    assert isinstance(connection, Connection)
+    connection.data_received(GET[:9])
+    clock.forward(9.0)
+    gate.opened.set()
+    assert (await wire.answer()).status == 200
+    for piece in (GET[9:], GET):
+        clock.forward(9.0)
+        await asyncio.sleep(0)
+        wire.send(piece)
+        assert (await wire.answer()).status == 200
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [GET],
+        [GET[:-2], GET[-2:]],
+        [GET + PUT + b"Content-Length: 3\r\n\r\nabc"],
+        [b"\r\n\r\n" + PUT + b"Content-Length: 3\r\n\r\n", b"abc"],
+        [PUT + b"Content-Le", b"ngth: 3\r\n\r\nabc"],
+        [PUT + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r", b"\n"],
+    ],
+)
+@pytest.mark.asyncio(loop_factories=["asyncio"])  # whose clock can be set
+async def test_whole_requests_and_no_more(
+    serving: Serving, pieces: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However requests arrive, behind the last of them no head has begun, so that the connection is kept."""
+    clock = Clock(asyncio.get_running_loop())
+    monkeypatch.setattr(asyncio.get_running_loop(), "time", clock.time)
+    stand = await serving(patience=Patience(keepalive=FOREVER, head=10.0))
+    wire = await stand.ask(GET)
+    assert (await wire.answer()).status == 200
+    (connection,) = stand.server._census._connections  # noqa: SLF001 - to have it read each piece by itself
+    assert isinstance(connection, Connection)
+    for piece in pieces:
+        connection.data_received(piece)
+    for method in _METHOD.findall(b"".join(pieces)):
+        assert (await wire.answer(method.decode())).status in {200, 204}
+    clock.forward(11.0)
+    await asyncio.sleep(0)
+    wire.send(GET)
+    assert (await wire.answer()).status == 200
 
 
 async def test_an_idle_connection_ends(serving: Serving) -> None:

@@ -29,6 +29,7 @@ from tests.server.sides import (
 from tests.server.test_brief import ONE, answer, get
 
 FOREVER = 1e6
+SOON = 0.01
 TWO = answer(content=b"two")
 OPEN = b"/open/1"
 
@@ -187,6 +188,25 @@ async def test_part_of_a_request_behind_it(trail: Trail, gate: asyncio.Event) ->
         wire.send(get()[20:])
         assert (await wire.answer()).content == b"two"
         assert trail.ways == [LEFT]  # and not even asked for the rest
+
+
+@pytest.mark.parametrize("answered", [True, False])
+async def test_part_of_a_request_and_no_more(answered: bool, trail: Trail, gate: asyncio.Event) -> None:
+    """The time for a head that came behind a read begins with it, and while that is answered not before the answer."""
+    async with side(held(ONE, gate), patience=Patience(keepalive=FOREVER, head=SOON)) as here:
+        wire = await here.ask(get())
+        await here.arrived()
+        if answered:
+            gate.set()
+            assert (await wire.answer()).content == b"one"
+        wire.send(get()[:20])
+        if not answered:
+            await here.until(lambda: trail.left)
+            await read_by(here)
+            gate.set()
+            assert (await wire.answer()).content == b"one"
+        assert await wire.ended() == b""
+        assert trail.ways == ([ANSWERED, LONG] if answered else [LEFT])
 
 
 @pytest.mark.parametrize("target", [b"/wiki/1", OPEN])
