@@ -1,14 +1,24 @@
 """What the events of a connection mean for a read that is on the short way."""
 
 import asyncio
-from typing import Any
+import itertools
+import logging
+from typing import Any, cast
 
 import pytest
+from aiohttp import web
+from hypothesis import given
+from hypothesis import strategies as st
 
 from proxy.adapters.upstream.connection import Connection as Upstream
 from proxy.core.matching import Routes
 from proxy.core.route import Guard, Limits, Unmatched
 from proxy.server import Patience
+from proxy.server.connection import Connection
+from proxy.server.draining import Census
+from proxy.server.listening import Listener
+from proxy.server.sent import Sent
+from proxy.telemetry import Sparing
 from tests.adapters.upstream.origin import Clock, Peer
 from tests.server.conftest import routes
 from tests.server.sides import (
@@ -27,6 +37,7 @@ from tests.server.sides import (
     silent,
 )
 from tests.server.test_brief import ONE, answer, get
+from tests.server.test_connection import Nowhere
 
 FOREVER = 1e6
 SOON = 0.01
@@ -479,6 +490,57 @@ async def test_an_empty_line_before_a_head(empty: bytes, trail: Trail) -> None:
         wire.send(get())
         assert (await wire.answer()).content == b"one"
         assert trail.ways == [LONG]
+
+
+CONTENTS = (b"a", b"\r\n", b"\r\n\r\n", get(), get()[:20])
+WHOLE = st.sampled_from(
+    [
+        (b"", get(), b""),
+        (b"\r\n", get(b"A: b"), b""),
+        *((b"", b"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(each), each) for each in CONTENTS),
+        (b"\r\n\r\n", b"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 40\r\n\r\n", b"a" * 40),
+        (
+            b"",
+            b"PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n",
+            b"4\r\n\r\n\r\n\r\n0\r\nA: b\r\n\r\n",
+        ),
+    ]
+)
+"""Requests: empty lines before them, their heads, and their content as it is framed."""
+
+
+@given(st.lists(WHOLE, min_size=1, max_size=5), st.lists(st.integers(1, 200), min_size=1))
+def test_where_a_request_ends(requests: list[tuple[bytes, bytes, bytes]], sizes: list[int]) -> None:
+    """However requests are cut, none is taken to be over within one, nor a head to have begun where one is over."""
+    stream = b"".join(itertools.chain(*requests))
+    places = "".join(
+        "e" * len(empty) + ("h" * (len(head) - 1) + "c" * (len(content) + 1))[: len(head + content) - 1] + "-"
+        for empty, head, content in requests
+    )
+
+    async def handler(request: web.BaseRequest) -> Sent:
+        await request.read()
+        return Sent(cast("Connection", request.protocol), request, persistent=True)
+
+    async def fed() -> None:
+        connection = Listener(handler, Census(), Patience(), Sparing(logging.getLogger("test")))()
+        assert isinstance(connection, Connection)
+        connection.connection_made(Nowhere())
+        at, cuts = 0, itertools.cycle(sizes)
+        while at < len(stream):
+            piece = stream[at : at + next(cuts)]
+            connection.data_received(piece)
+            at += len(piece)
+            for _ in range(20):
+                await asyncio.sleep(0)
+            where = places[at - 1]
+            assert connection.idle == (where != "c")
+            assert connection._unread != 0 or where in "e-"  # noqa: SLF001 - a read that comes now goes the short way
+            assert not connection.begun or where in "he"
+        connection.connection_lost(None)
+        await asyncio.sleep(0)
+
+    asyncio.run(fed())
 
 
 async def test_content_that_looks_like_a_read(trail: Trail) -> None:
