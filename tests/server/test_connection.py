@@ -25,7 +25,7 @@ from proxy.telemetry import Sparing
 from tests.adapters.upstream.origin import Clock
 from tests.server.conftest import Serving
 from tests.server.origin import Gate, Origin, OriginReply, Pieces, answering
-from tests.server.wire import PATIENCE
+from tests.server.wire import PATIENCE, Wire
 
 GET = b"GET /wiki/1 HTTP/1.1\r\nHost: x\r\n\r\n"
 PUT = b"PUT /wiki/1 HTTP/1.1\r\nHost: x\r\nIf-Match: *\r\n"
@@ -129,6 +129,15 @@ async def test_a_head_behind_a_request_that_does_not_end(serving: Serving, befor
     assert await wire.ended() == b""
 
 
+async def streamed(pieces: Pieces, wire: Wire) -> None:
+    """See that an answer that has begun goes on to its end."""
+    for piece in (b"one", b"two"):
+        pieces.send(piece)
+        assert await wire.chunk() == piece
+    pieces.end()
+    assert await wire.chunk() == b""
+
+
 async def test_a_head_that_begins_during_an_answer(serving: Serving) -> None:
     """So has one that began it while another request was being answered, which is not cut off for that."""
     pieces = Pieces()
@@ -138,11 +147,7 @@ async def test_a_head_that_begins_during_an_answer(serving: Serving) -> None:
     wire = await stand.ask(b"GET /open/events HTTP/1.1\r\nHost: x\r\n\r\n")
     await wire.head()
     wire.send(b"GET /")
-    for piece in (b"one", b"two"):
-        pieces.send(piece)
-        assert await wire.chunk() == piece
-    pieces.end()
-    assert await wire.chunk() == b""
+    await streamed(pieces, wire)
     assert await wire.ended() == b""
 
 
@@ -253,11 +258,7 @@ async def test_a_stream_goes_on_after_a_half_close(serving: Serving) -> None:
     wire = await stand.ask(b"GET /open/events HTTP/1.1\r\nHost: x\r\n\r\n")
     wire.half_close()
     await wire.head()
-    for piece in (b"one", b"two"):
-        pieces.send(piece)
-        assert await wire.chunk() == piece
-    pieces.end()
-    assert await wire.chunk() == b""
+    await streamed(pieces, wire)
     assert await wire.ended() == b""
 
 

@@ -125,11 +125,11 @@ class Addresses:
     def _hear(self, told: Sequence[str] | Exception, answer: _Answer, time: Callable[[], float]) -> None:
         now, before = time(), self.latest
         self.latest = self._after(told)
-        if before.hosts and set(self.latest.hosts) != set(before.hosts):
-            self._on_change()
         self._kept, self._trusted = (now + KEPT, now + TRUSTED) if self.latest.hosts else (now, now)
         self._answer = None
-        answer.set_result(told if isinstance(told, Exception) else None)
+        answer.set_result(told if isinstance(told, Exception) else None)  # who waits goes on behind `on_change`
+        if before.hosts and set(self.latest.hosts) != set(before.hosts):
+            self._on_change()
 
     def _after(self, told: Sequence[str] | Exception) -> Known:
         """Return what is known once the resolver has said that."""
