@@ -104,8 +104,8 @@ def _times(found: Found) -> Table:
     note = (
         "The client, its neighbour and the origin server share a core, so p99 rises behind nginx, too. Behind ifmatch "
         "a process that reads JSON is nicer than the one that answers, and a thread that hashes sleeps between two "
-        "pieces, so neither is often in its way. What is left is its own copying of large content, most of a "
-        "millisecond for 1 MB, and some three times in a thousand the kernel's tick, for which it waits up to 4 ms."
+        "pieces, so neither is often in its way. What is left is its own copying of large content, 0.1 to 0.2 ms at a "
+        "time, and some three times in a thousand the kernel's tick, for which it waits up to 4 ms."
     )
     return Table("**Small GETs, one after the other, beside something large.**", columns, rows, note)
 

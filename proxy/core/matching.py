@@ -4,7 +4,8 @@ What lives here: the routes of a configuration in their order, and a target unde
 of a route (`route`), and how a path is compared with a template (`template`).
 """
 
-from collections.abc import Mapping, Sequence
+import pickle
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
@@ -64,7 +65,7 @@ class Match:
 class Routes:
     """All routes, in order: the first that matches is taken."""
 
-    __slots__ = ("_matched", "candidates", "routes", "trust_something", "unmatched")
+    __slots__ = ("_matched", "_spelled", "candidates", "routes", "trust_something", "unmatched")
 
     def __init__(self, routes: Sequence[Route], unmatched: Unmatched = Unmatched.RELAY) -> None:
         self.routes = tuple(routes)
@@ -74,10 +75,13 @@ class Routes:
         self.trust_something = any(route.trust > 0 for route in self.routes)
         """Whether there is any route that answers by what is remembered."""
         self._matched = lru_cache(maxsize=KEPT)(self._match)
+        self._spelled: bytes | None = None
 
-    def __reduce__(self) -> tuple[type["Routes"], tuple[object, ...]]:
-        """Go to another process without what is remembered."""
-        return Routes, (self.routes, self.unmatched)
+    def __reduce__(self) -> tuple[Callable[[bytes], "Routes"], tuple[bytes]]:
+        """Go to another process without what is remembered; spelled once, since that takes long where they are many."""
+        if self._spelled is None:
+            self._spelled = pickle.dumps((self.routes, self.unmatched))
+        return _read, (self._spelled,)
 
     @property
     def guard_something(self) -> bool:
@@ -118,6 +122,12 @@ class Routes:
             if each.takes(method) and each.covers(target, coarse):
                 return each
         return None
+
+
+@lru_cache(maxsize=2)  # before and after a change of the rules
+def _read(spelled: bytes) -> Routes:
+    """Return the routes that came from another process, and still know what they have matched since they came."""
+    return Routes(*pickle.loads(spelled))  # noqa: S301 - the other half of `Routes.__reduce__`
 
 
 def state_of(route: Route, target: Target) -> Target:

@@ -138,9 +138,10 @@ class Received:
         self._close_file()
 
     def _close_file(self) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        """Close the file in another thread: its blocks are given back then, which takes 50 ms where they are 1 GiB."""
+        file, self._file = self._file, None
+        if file is not None:
+            _ = asyncio.get_running_loop().run_in_executor(None, file.close)
 
 
 async def receive(content: Arriving, limit: int, seconds: float) -> Received:

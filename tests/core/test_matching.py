@@ -1,5 +1,6 @@
 """Routes: which one a request takes, and which keys it takes there."""
 
+import pickle
 from dataclasses import replace
 
 import pytest
@@ -295,3 +296,36 @@ def test_what_is_a_view_to_a_reader_is_one_to_nobody_else() -> None:
 def test_a_target_is_guarded_if_any_method_is(routes: Routes, raw: str, guarded: bool) -> None:
     """The first route that speaks for all methods decides, or one before it that guards some."""
     assert routes.guards(target(raw)) is guarded
+
+
+class Spelled(Route):
+    """A route that counts how often it goes to another process."""
+
+    times = 0
+
+    def __reduce__(self) -> tuple[type[Route], tuple[object, ...]]:
+        """Count, and go as what it is."""
+        Spelled.times += 1
+        return Route, (self.name, self.template, self.methods)
+
+
+def test_routes_that_go_to_another_process_are_the_same() -> None:
+    """Their order, their rules and what is done without a match; not what they have matched here."""
+    here = Routes([route("/a/{id}", methods=frozenset({"GET"})), route("/a/{id}", "others")], Unmatched.REJECT)
+    before = pickle.dumps(here)
+    assert taken(here, "/a/1") == "others"
+    assert pickle.dumps(here) == before
+    there = pickle.loads(before)  # noqa: S301 - made here
+    assert (there.routes, there.unmatched) == (here.routes, here.unmatched)
+    assert taken(there, "/a/1") == "others"
+
+
+def test_routes_are_spelled_and_read_once_however_often_they_go() -> None:
+    """Each large document takes them along, and a configuration may have hundreds."""
+    Spelled.times = 0
+    here = Routes([Spelled("counts", Template.parse("/a/{id}"))])
+    one, other = (pickle.loads(pickle.dumps((number, here))) for number in range(2))  # noqa: S301 - made here
+    assert (one[0], other[0], Spelled.times) == (0, 1, 1)
+    assert one[1] is other[1]
+    changed = pickle.loads(pickle.dumps(Routes([route("/b/{id}")])))  # noqa: S301 - likewise
+    assert changed.match("GET", target("/a/1")) is None

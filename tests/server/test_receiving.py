@@ -1,9 +1,12 @@
 """Content as it arrives, and content received whole."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import closing
 from hashlib import blake2b
+from io import FileIO
+from pathlib import Path
 
 import pytest
 from aiohttp.base_protocol import BaseProtocol
@@ -114,6 +117,24 @@ async def test_close_waits_for_a_write_to_the_disk(monkeypatch: pytest.MonkeyPat
     writing.set_exception(OSError("disk full"))  # nobody waits for it; must not be reported either
     await asyncio.sleep(0)
     assert closed == [True]
+
+
+async def test_the_file_is_closed_beside_the_event_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The blocks of a large one are given back then: nobody else waits for that."""
+    closing_it: list[int] = []
+    closed = threading.Event()
+
+    class Noting(FileIO):
+        def close(self) -> None:
+            closing_it.append(threading.get_ident())
+            super().close()
+            closed.set()
+
+    monkeypatch.setattr(receiving, "TemporaryFile", lambda buffering: Noting(tmp_path / f"{buffering}", "w+"))
+    received = await _received(b"x" * (IN_MEMORY + 1))
+    received.close()
+    assert await asyncio.to_thread(closed.wait, 30)
+    assert closing_it[0] != threading.get_ident()
 
 
 @given(pieces=st.lists(st.binary(min_size=1, max_size=40)), in_memory=st.integers(0, 64), piece=st.integers(1, 16))

@@ -15,8 +15,12 @@ from proxy.adapters.upstream.parting import said_goodbye, salvage
 from proxy.adapters.upstream.response import IncomingResponse
 from proxy.errors import Unanswered
 
-MAX_BUFFERED = 256 * 1024
-"""Bytes of response content that may wait here before reading pauses."""
+MAX_BUFFERED = 128 * 1024
+"""Bytes of response content that may wait here before reading pauses.
+
+Fewer than the loop reads at most in one go (uvloop 250 KB), so that of a large answer one such read is dealt with, and
+then whoever else has something to do: uvloop would go on reading.
+"""
 _RESUME_AT = MAX_BUFFERED // 2
 _SELECTING = "GET"
 

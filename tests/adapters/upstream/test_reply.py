@@ -361,7 +361,7 @@ async def test_what_the_taker_raises_is_its_own(fault: Exception) -> None:
 
 
 async def test_content_that_is_read_is_held_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """While it arrives nothing else of its size is held; what is returned is where the pieces went."""
+    """While it arrives nothing else of its size is held, and it never grows; what is returned is where it went."""
     size = 32 * 1024 * 1024
 
     async def large(peer: Peer) -> None:
@@ -377,7 +377,7 @@ async def test_content_that_is_read_is_held_once(monkeypatch: pytest.MonkeyPatch
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         assert content == bytes(size)
-        assert peak < 1.5 * size
+        assert peak < 1.05 * size  # where content grows there is room for an eighth more
         await reply.aclose()
 
 
