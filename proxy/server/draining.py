@@ -90,9 +90,9 @@ class Census:
             self._arrived()
             self._settle()
 
-    def write(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+    def write(self, work: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop) -> asyncio.Task[T]:
         """Start a write as a task of its own, which outlives its client and its connection."""
-        task = asyncio.get_running_loop().create_task(work)
+        task = loop.create_task(work)
         self._writes.add(task)
         self._arrived()
         task.add_done_callback(self._written)

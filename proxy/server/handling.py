@@ -163,7 +163,8 @@ class Handling:
                 await self._send(exchange, refusal)
                 return
         content = await self._received(exchange, plan)
-        work = self._census.write(self._gateway.guard(request, content, plan, exchange.journal))
+        guarded = self._gateway.guard(request, content, plan, exchange.journal)
+        work = self._census.write(guarded, exchange.connection.loop)
         work.add_done_callback(lambda _: content.close())
         await self._send(exchange, await finished(work, exchange.connection.gone, exchange.journal))
 

@@ -85,7 +85,7 @@ async def test_a_write_is_waited_for_and_not_cancelled() -> None:
         await go_on.wait()
         done.append("written")
 
-    task = census.write(write())
+    task = census.write(write(), asyncio.get_running_loop())
     draining = asyncio.ensure_future(census.drain(FOREVER))
     await _begun(census)
     assert not draining.done()
@@ -107,7 +107,7 @@ async def test_a_write_that_takes_too_long_is_cancelled_and_cleans_up() -> None:
             await asyncio.sleep(0)
             cleaned.append("abandoned")
 
-    task = census.write(write())
+    task = census.write(write(), asyncio.get_running_loop())
     await asyncio.sleep(0)
     assert not await census.drain(0)
     assert cleaned == ["abandoned"]
@@ -124,7 +124,7 @@ async def test_a_write_returns_what_it_came_to(fault: Exception | None) -> None:
             raise fault
         return "written"
 
-    task = census.write(write())
+    task = census.write(write(), asyncio.get_running_loop())
     await asyncio.wait([task])
     assert task.exception() is fault
     assert census.empty
@@ -210,7 +210,7 @@ async def _finishing(census: Census, guest: Guest, what: str, over: asyncio.Even
         await over.wait()
         census.end_exchange()
     else:
-        await census.write(over.wait())
+        await census.write(over.wait(), asyncio.get_running_loop())
 
 
 async def test_what_takes_too_long_is_cut_off_with_the_tunnels() -> None:

@@ -201,9 +201,10 @@ class HttpUpstream:
     async def _open(self, places: Places, connect: float, deadline: float) -> Connection:
         """Open a connection in a place that was taken for it, and close an idle one if there would be too many."""
         self._pool.keep(self._places.number - self._places.taken)
-        left, generation = deadline - asyncio.get_running_loop().time(), self._pool.generation
+        loop, generation = self._loop or asyncio.get_running_loop(), self._pool.generation
         try:
-            connection = await open_connection(self._origin, self._tls, min(connect, left), self._addresses)
+            left = min(connect, deadline - loop.time())
+            connection = await open_connection(self._origin, self._tls, left, self._addresses, loop)
         except BaseException:
             places.give()
             raise

@@ -44,8 +44,8 @@ class Connection(asyncio.Protocol):
     (`pool`) when it was opened.
     """
 
-    def __init__(self) -> None:
-        self.loop = asyncio.get_running_loop()
+    def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        self.loop = loop or asyncio.get_running_loop()
         self.ahead: Ahead | None = None
         self.generation = 0
         self._response: IncomingResponse | None = None

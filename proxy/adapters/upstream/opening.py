@@ -9,6 +9,7 @@ import socket
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from proxy.adapters.upstream.addresses import Addresses
 from proxy.adapters.upstream.connection import Connection
@@ -20,36 +21,43 @@ _TLS_GOODBYE = 1.0
 
 
 async def open_connection(
-    origin: Origin, tls: ssl.SSLContext | None, seconds: float, addresses: Addresses | None = None
+    origin: Origin,
+    tls: ssl.SSLContext | None,
+    seconds: float,
+    addresses: Addresses | None = None,
+    loop: asyncio.AbstractEventLoop | None = None,
 ) -> Connection:
     """Return a new connection, over TLS where a context is given.
+
+    To look the `loop` up takes a call of the kernel, which whoever knows it spares.
 
     `addresses` are those of the origin server's name; without them the event loop sees to a name each time.
 
     Raised when it cannot be had, or not within `seconds` (then `timed_out`): `errors.NotSent`.
     """
+    loop = loop or asyncio.get_running_loop()
     try:
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout_at(loop.time() + seconds):
             if addresses is not None and isinstance(origin.address, TcpAddress):
-                return await _Named(origin.address, tls, addresses).open(seconds)
-            return await _open(origin, tls)
+                return await _Named(origin.address, tls, addresses, loop).open(seconds)
+            return await _open(origin, tls, loop)
     except TimeoutError as error:  # ours or the operating system's
         raise NotSent("The origin server did not accept a connection in time.", timed_out=True) from error
     except (OSError, UnicodeError) as error:  # UnicodeError: a host name that IDNA cannot encode
         raise NotSent(_told(error)) from error
 
 
-async def _open(origin: Origin, tls: ssl.SSLContext | None) -> Connection:
-    loop = asyncio.get_running_loop()
+async def _open(origin: Origin, tls: ssl.SSLContext | None, loop: asyncio.AbstractEventLoop) -> Connection:
+    made = partial(Connection, loop)
     server_name = None if tls is None else _server_name(origin)
     goodbye = None if tls is None else _TLS_GOODBYE
     if isinstance(origin.address, UnixAddress):
         _, connection = await loop.create_unix_connection(
-            Connection, origin.address.path, ssl=tls, server_hostname=server_name, ssl_shutdown_timeout=goodbye
+            made, origin.address.path, ssl=tls, server_hostname=server_name, ssl_shutdown_timeout=goodbye
         )
         return connection
     _, connection = await loop.create_connection(
-        Connection,
+        made,
         origin.address.host,
         origin.address.port,
         ssl=tls,
@@ -66,20 +74,20 @@ class _Named:
     address: TcpAddress
     tls: ssl.SSLContext | None
     addresses: Addresses
+    loop: asyncio.AbstractEventLoop
 
     async def open(self, seconds: float) -> Connection:
         """Try the addresses that are known for half of the time, and then those that the name has now.
 
         A connection is not a request: whoever answers at an address that was wrong has been sent nothing.
         """
-        loop = asyncio.get_running_loop()
-        until = loop.time() + seconds
+        until = self.loop.time() + seconds
         before = self.addresses.latest
         known = await self.addresses.known(seconds / 2)
         if known is not before:
             return await self._first(known.hosts, until)
         try:
-            return await self._first(known.hosts, _halfway(loop.time(), until))
+            return await self._first(known.hosts, _halfway(self.loop.time(), until))
         except OSError as failure:
             self.addresses.doubt(known)
             newer = await self.addresses.known()
@@ -89,10 +97,9 @@ class _Named:
 
     async def _first(self, hosts: Sequence[str], until: float) -> Connection:
         """Return a connection to the first address that takes one. Each has half of the time left, the last one all."""
-        loop = asyncio.get_running_loop()
         failures: list[OSError] = []
         for number, host in enumerate(hosts, start=1):
-            by = until if number == len(hosts) else _halfway(loop.time(), until)
+            by = until if number == len(hosts) else _halfway(self.loop.time(), until)
             try:
                 return await self._connect(host, by)
             except OSError as failure:
@@ -103,15 +110,15 @@ class _Named:
 
     async def _connect(self, host: str, by: float) -> Connection:
         """Connect to one address in time; a handshake that follows may take longer."""
-        loop = asyncio.get_running_loop()
+        made = partial(Connection, self.loop)
         if self.tls is None:
             async with asyncio.timeout_at(by):
-                _, connection = await loop.create_connection(Connection, host, self.address.port)
+                _, connection = await self.loop.create_connection(made, host, self.address.port)
             return connection
         async with asyncio.timeout_at(by):
-            dialled = await _dialled(host, self.address.port)
-        _, connection = await loop.create_connection(
-            Connection,
+            dialled = await self._dialled(host)
+        _, connection = await self.loop.create_connection(
+            made,
             sock=dialled,
             ssl=self.tls,
             server_hostname=self.address.host,
@@ -119,16 +126,15 @@ class _Named:
         )
         return connection
 
-
-async def _dialled(host: str, port: int) -> socket.socket:
-    dialled = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    try:
-        dialled.settimeout(0.0)
-        await asyncio.get_running_loop().sock_connect(dialled, (host, port))
-    except BaseException:
-        dialled.close()
-        raise
-    return dialled
+    async def _dialled(self, host: str) -> socket.socket:
+        dialled = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+        try:
+            dialled.settimeout(0.0)
+            await self.loop.sock_connect(dialled, (host, self.address.port))
+        except BaseException:
+            dialled.close()
+            raise
+        return dialled
 
 
 def _halfway(now: float, until: float) -> float:
