@@ -40,7 +40,7 @@ class Shortcut:
     census: Census
     ledger: Ledger
 
-    def take(self, connection: "Connection", head: bytes) -> "Brief | None":
+    def take(self, connection: "Connection", head: bytes, /) -> "Brief | None":
         """Send what a read asks, if that is possible at once; None where the request has to go the long way."""
         known = None if self.census.draining else self.questions.of(head, connection.peer, connection.scheme)
         if known is None:
@@ -90,6 +90,10 @@ class Brief:
         """Give the selection up, if nobody awaits it."""
         if self._scout is not None:
             self._scout.abandon()
+
+    def lost(self) -> None:
+        """Take it that the client has left before anyone awaited the selection."""
+        self.abandon()
 
     def left(self) -> None:
         """Take it that the client has left."""

@@ -7,17 +7,15 @@ from typing import TYPE_CHECKING, cast
 from aiohttp import web
 
 from proxy.core import correlation
-from proxy.core.cors import Cors, Sharing
 from proxy.core.fields import Fields
-from proxy.core.matching import UNMATCHED
 from proxy.core.message import SAFE_METHODS
-from proxy.core.route import Guard
 from proxy.gateway import Plan
 from proxy.gateway.exchange import Underway
-from proxy.problems import OURS, Wording
 from proxy.server.answering import Answerer
+from proxy.server.errand import Errand
 from proxy.server.incoming import Incoming
 from proxy.server.receiving import Arriving
+from proxy.server.replying import Asker
 from proxy.telemetry import RequestJournal
 
 if TYPE_CHECKING:
@@ -31,19 +29,20 @@ _CONTINUE = 100
 _HTTP_1_1 = (1, 1)
 
 
-class Exchange:
+class Exchange(Asker):
     """A received request. Text is one character a byte, as in `proxy.core`.
 
-    `route` is the one that speaks, None until it is known and where none does. `id` names the request in the log.
-    `brief` is how it began, where it began on the short way.
+    `brief` or `errand` is how it began, where it began on a short way.
     `tunnelled`: bytes that the client sent through a tunnel behind it.
     """
 
     def __init__(self, request: web.BaseRequest, incoming: Incoming) -> None:
         self.connection = cast("Connection", request.protocol)
         self.connection.answering = False
-        self.brief = self.connection.take_lengthened()
-        self.journal = RequestJournal()
+        begun = self.connection.take_lengthened()
+        self.errand = begun if isinstance(begun, Errand) else None
+        self.brief = None if isinstance(begun, Errand) else begun
+        self.journal = RequestJournal() if self.errand is None else self.errand.journal
         if self.brief is not None:
             self.brief.passage.resume(self.journal)
         self.answerer = Answerer(request, self.connection, parting=incoming.heavy)
@@ -52,8 +51,8 @@ class Exchange:
         self.raw_target = as_received(request.raw_path)
         self.incoming = incoming
         self.fields = incoming.fields
-        self.id = correlation.sent(self.fields) or f"{getrandbits(64):016x}"
-        self.route: Route | None = None
+        self.id = correlation.sent(self.fields) or f"{getrandbits(64):016x}" if self.errand is None else self.errand.id
+        self.route: Route | None = None if self.errand is None else self.errand.route
         self.tunnelled = 0
         self._stream = request.content
         self.journal.note(
@@ -74,21 +73,6 @@ class Exchange:
         if "expect" not in self.fields.by_name or self.version < _HTTP_1_1:
             return None
         return (self.fields.get("expect") or "").lower()
-
-    @property
-    def cors(self) -> Cors:
-        """Which pages may read the answer; where nothing is guarded that is none of our business."""
-        return Sharing.OFF if self.route is None or self.route.guard is Guard.OFF else self.route.cors
-
-    @property
-    def wording(self) -> Wording:
-        """How a refusal is put."""
-        return OURS if self.route is None else Wording(self.route.problem, self.id)
-
-    @property
-    def missing_status(self) -> int:
-        """The status of a refusal for want of a precondition."""
-        return (self.route or UNMATCHED).missing_status
 
     @property
     def may_have_left(self) -> bool:

@@ -12,18 +12,19 @@ from typing import TYPE_CHECKING, cast
 
 from aiohttp import web
 
-from proxy import problems, reporting
-from proxy.core import admission, cors, forwarding, framing, proxy_status, uninjecting
+from proxy import problems
+from proxy.core import admission, cors, forwarding, framing, uninjecting
 from proxy.core.fields import Fields
 from proxy.core.message import Request, Response
 from proxy.core.route import Guard
-from proxy.core.verdict import PreconditionFailed, PreconditionRequired
 from proxy.errors import BadFraming, ClientGone, Failure, MalformedRequest, Outcome
 from proxy.gateway import Answer, Gateway, Kind, Plan
 from proxy.gateway.exchange import matched
 from proxy.ports import Content, Step
 from proxy.problems import Situation
+from proxy.server import replying
 from proxy.server.draining import Census
+from proxy.server.errand import Errand
 from proxy.server.exchange import Exchange
 from proxy.server.incoming import Identity, Incoming, remembering
 from proxy.server.ledger import Ledger, Witness
@@ -75,7 +76,7 @@ class Handling:
 
     async def _answer(self, exchange: Exchange) -> None:
         try:
-            await self._carry_out(exchange)
+            await (self._carry_out(exchange) if exchange.errand is None else self._go_on(exchange, exchange.errand))
         except Failure as failure:
             await self._fail(exchange, failure)
         except Exception:  # noqa: BLE001 - the one place where any fault of ours still gets an answer and a log line
@@ -103,6 +104,10 @@ class Handling:
         else:
             with WhileHere(exchange.connection.gone):
                 await self._pass(exchange, request, plan)
+
+    async def _go_on(self, exchange: Exchange, errand: Errand) -> None:
+        """Answer a write that has begun on the short way."""
+        await self._send(exchange, await finished(errand.work, exchange.connection.gone, exchange.journal))
 
     def _admit(self, exchange: Exchange) -> Request:
         """Check the head and make of it what goes to the origin server."""
@@ -176,28 +181,11 @@ class Handling:
     async def _send(self, exchange: Exchange, answer: Answer) -> None:
         """Write the gateway's answer, and let go of it whatever happens."""
         try:
-            if answer.verdict is not None:
-                exchange.journal.judged(answer.verdict)
-            if answer.would is not None:
-                exchange.journal.note(**reporting.facts(answer.would))
-            if answer.response is None or answer.note is not None:
-                exchange.journal.note(outcome=Outcome.NOT_APPLIED.value)
-            await self._write(exchange, self._response(exchange, answer), answer)
+            replying.note(exchange, answer)
+            await self._write(exchange, replying.response(exchange, answer, self._identity.pseudonym), answer)
         finally:
             if answer.rest is not None:
                 await answer.rest.aclose()
-
-    def _response(self, exchange: Exchange, answer: Answer) -> Response:
-        """Return the response of an answer: the origin server's on its way back, or a refusal's problem document."""
-        if answer.response is not None:
-            marked = proxy_status.of_theirs(answer.response, answer.note)
-            fields = forwarding.returning(marked, self._identity.pseudonym)
-            if answer.would is not None:
-                fields = fields.replacing(reporting.FIELD, reporting.value(answer.would, exchange.missing_status))
-            return Response(answer.response.status, fields, answer.response.content)
-        if isinstance(answer.verdict, (PreconditionFailed, PreconditionRequired)):
-            return problems.of_refusal(answer.verdict, exchange.missing_status, exchange.wording)
-        raise TypeError(f"an answer without a response must be a refusal, not {answer.verdict!r}")
 
     async def _settle(self, exchange: Exchange, situation: Situation) -> None:
         exchange.journal.note(reason=situation.value, outcome=situation.outcome.value)
@@ -229,11 +217,7 @@ class Handling:
     async def _write(
         self, exchange: Exchange, response: Response, answer: Answer | None = None, *, close: bool = False
     ) -> None:
-        heard = exchange.journal.sharing if answer is None or answer.response is None else cors.NOTHING
-        fields = cors.shared(exchange.cors, exchange.method, exchange.fields, response.fields, heard)
-        if fields is not response.fields:
-            response = Response(response.status, fields, response.content)
-        exchange.journal.note(status=response.status, etag=fields.get("etag"))
+        response = replying.shared(exchange, response, answer)
         with exchange.journal.step(Step.ANSWER):
             await exchange.answerer.send(response, None if answer is None else answer.rest, close=close)
 

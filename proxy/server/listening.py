@@ -10,7 +10,7 @@ import os
 import socket
 import ssl
 import stat
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Final, cast
 
@@ -23,12 +23,12 @@ from yarl import URL
 
 from proxy.core.address import Address, TcpAddress, UnixAddress
 from proxy.errors import ConfigurationError
-from proxy.server.brief import Shortcut
 from proxy.server.connection import Connection
 from proxy.server.draining import Census
 from proxy.server.parsing import LIMITS
 from proxy.server.patience import Patience
 from proxy.server.sent import Sent
+from proxy.server.shortcutting import ShortWay
 from proxy.telemetry import Sparing
 
 BACKLOG: Final = 1024
@@ -62,7 +62,7 @@ class Listener(web.Server):
         census: Census,
         patience: Patience,
         noise: Sparing,
-        shortcut: Shortcut | None = None,
+        shortcuts: Sequence[ShortWay] = (),
     ) -> None:
         super().__init__(
             cast("Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]", handler),
@@ -76,7 +76,7 @@ class Listener(web.Server):
         self.census = census
         self.patience = patience
         self.noise = noise
-        self.shortcut = shortcut
+        self.shortcuts = shortcuts
         self._crowd = Sparing(_log)
 
     def __call__(self) -> "Connection | TurnedAway":  # type: ignore[override]  # aiohttp has room for everyone

@@ -4,14 +4,10 @@ What lives here: bytes of a head to a `Question`, and that it is worked out once
 What must not: any decision of its own; a head is read, checked and matched as that of every other request.
 """
 
-import asyncio
 import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
-
-from aiohttp.base_protocol import BaseProtocol
-from aiohttp.http import HttpRequestParser, RawRequestMessage
 
 from proxy.core import admission
 from proxy.core.message import Request
@@ -20,11 +16,11 @@ from proxy.gateway import Gateway, Plan
 from proxy.gateway.asking import spoken
 from proxy.gateway.exchange import matched
 from proxy.ports import Scouts
+from proxy.server.blocks import Blocks
 from proxy.server.exchange import AROUND_THE_PATH
 from proxy.server.forms import Form, Forms
-from proxy.server.incoming import Incoming, Incomings
+from proxy.server.incoming import Incoming
 from proxy.server.masking import Values, masked
-from proxy.server.parsing import LIMITS
 
 KEPT: Final = 1024
 """Heads that are remembered."""
@@ -32,16 +28,9 @@ KEPT: Final = 1024
 LONGEST: Final = 2048
 """Bytes of a head that may be remembered; a longer one takes the long way."""
 
-MOST_LINES: Final = 40
-"""Field lines of a head that may be remembered: each takes some hundred bytes more than its text."""
-
-_PIECE: Final = 2**16  # bytes; there is no content
 _BEGIN, _LINE_END, _END = b"GET ", b"\r\n", b"\r\n\r\n"
-_ANY_LINE: Final = b"GET / HTTP/1.1\r\n"
 # A target of which every parser makes the same; whatever has another takes the long way.
 _LINE: Final = re.compile(rb"GET (/[A-Za-z0-9/._~%?&=+:@,;!$'()*-]*) HTTP/1\.1")
-_MORE_TO_IT: Final = frozenset({"content-length", "transfer-encoding", "expect", "upgrade"})
-"""Fields of requests that are more than a head, in lower case."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,12 +64,11 @@ class Question:
 class Questions:
     """What is asked by heads."""
 
-    def __init__(self, gateway: Gateway, scouts: Scouts, incomings: Incomings) -> None:
+    def __init__(self, gateway: Gateway, scouts: Scouts, blocks: Blocks) -> None:
         self._gateway = gateway
         self._forms = Forms(gateway, scouts)
-        self._incomings = incomings
+        self._blocks = blocks
         self._known = lru_cache(maxsize=KEPT)(self._made)
-        self._block = lru_cache(maxsize=KEPT)(self._read)
 
     def of(self, head: bytes, peer: str | None, scheme: str) -> tuple[Question, Values] | None:
         """Return what one read from a peer asks, and the values that are its own.
@@ -98,22 +86,13 @@ class Questions:
     def _made(self, head: bytes, values: int, peer: str | None, scheme: str, _rules: object) -> Question | None:
         line, _, block = head.partition(_LINE_END)
         asked = _LINE.fullmatch(line)
-        incoming = None if asked is None else self._block(block, peer, scheme)
+        incoming = None if asked is None else self._blocks.of(block, peer, scheme)
         if asked is None or incoming is None:
             return None
         try:
             return self._asked(asked[1].decode("ascii"), incoming, values)
         except Failure:
             return None  # the long way has an answer to that
-
-    def _read(self, block: bytes, peer: str | None, scheme: str) -> Incoming | None:
-        """Read the field lines of a head; None where they are those of more than a head."""
-        message = _parsed(_ANY_LINE + block)
-        if message is None or message.should_close or message.upgrade or len(message.raw_headers) > MOST_LINES:
-            return None
-        incoming = self._incomings(message.raw_headers, message.version, peer, scheme)
-        plain = not incoming.heavy and _MORE_TO_IT.isdisjoint(incoming.fields.by_name)
-        return incoming if plain else None
 
     def _asked(self, raw_target: str, incoming: Incoming, values: int) -> Question | None:
         onward = incoming.onward()
@@ -127,16 +106,3 @@ class Questions:
         fixed = guarded and not form.selects.places
         selector = spoken(matched(plan), form.selecting(target, [])) if fixed else None
         return Question(form, plan, target, AROUND_THE_PATH.sub("", raw_target), selector)
-
-
-def _parsed(head: bytes) -> RawRequestMessage | None:
-    """Read a head as every connection does; None where that finds anything but one request.
-
-    The parser is a new one each time: one that has read of content, or of an end, waits for that.
-    """
-    loop = asyncio.get_running_loop()
-    try:
-        messages, upgraded, tail = HttpRequestParser(BaseProtocol(loop), loop, _PIECE, **LIMITS).feed_data(head)
-    except Exception:  # noqa: BLE001 - whatever is wrong, the long way meets it again and answers
-        return None
-    return None if len(messages) != 1 or upgraded or tail else messages[0][0]

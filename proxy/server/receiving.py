@@ -77,6 +77,13 @@ class Received:
         self._writing: asyncio.Future[None] | None = None
         self._hash: blake2b | None = None  # of what is in the file: in the thread that writes there
 
+    @classmethod
+    def of(cls, content: bytes) -> "Received":
+        """Return content that is all here, no more than stays in memory."""
+        received = cls()
+        received._tail += content
+        return received
+
     @property
     def length(self) -> int:
         """Bytes."""

@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING
 from proxy.core.address import Address
 from proxy.gateway import Gateway
 from proxy.ports import Scouts, Tunnels
+from proxy.server.blocks import Blocks
 from proxy.server.brief import Shortcut
 from proxy.server.draining import Census
+from proxy.server.errand import Errands
 from proxy.server.handling import Handling
 from proxy.server.incoming import Identity
 from proxy.server.ledger import Witness
 from proxy.server.listening import Listener, bound_address, listen, listen_on, require_native_parser, unlink_socket
+from proxy.server.orders import Orders
 from proxy.server.patience import Patience
 from proxy.server.questions import Questions
 from proxy.server.spelling import Spelling
@@ -35,7 +38,7 @@ class Server:
 
     `trusted` tells of a peer's IP address, None on a Unix socket, whether its forwarding fields are believed.
     `witnesses` are told of each request that is over. `room` is for how many connections at a time, None: for all.
-    Without `tunnels` no offer to speak another protocol is passed on, and without `scouts` no read goes the short way.
+    Without `tunnels` no offer to speak another protocol is passed on, and without `scouts` nothing goes a short way.
     """
 
     def __init__(  # noqa: PLR0913 - each is another of the rooms that are put together here
@@ -53,7 +56,7 @@ class Server:
         self._census = Census(room)
         tunnelling = None if tunnels is None else Tunnelling(gateway, self._census, tunnels, pseudonym)
         self._handling = Handling(gateway, self._census, Identity(pseudonym, trusted), witnesses, tunnelling)
-        self._shortcut = None if scouts is None else self._short(gateway, scouts, pseudonym)
+        self._shortcuts = None if scouts is None else self._short(gateway, scouts, pseudonym)
         self._patience = patience or Patience()
         self._listening: list[asyncio.Server] = []
         self._address: Address | None = None
@@ -73,7 +76,7 @@ class Server:
         its pure-Python parser: `errors.ConfigurationError`.
         """
         require_native_parser()
-        listener = Listener(self._handling, self._census, self._patience, Sparing(_log), self._shortcut)
+        listener = Listener(self._handling, self._census, self._patience, Sparing(_log), self._shortcuts or ())
         for each in own:
             self._listening.append(await listen_on(listener, each, context))
         if own:
@@ -82,10 +85,12 @@ class Server:
         self._address = bound_address(self._listening[0], address)
         return self._address
 
-    def _short(self, gateway: Gateway, scouts: Scouts, pseudonym: str) -> Shortcut:
-        """Return the short way for reads, beside which everything else is handled."""
-        questions = Questions(gateway, scouts, self._handling.incomings)
-        return Shortcut(gateway, scouts, questions, Spelling(gateway, pseudonym), self._census, self._handling.ledger)
+    def _short(self, gateway: Gateway, scouts: Scouts, pseudonym: str) -> tuple[Shortcut, Errands]:
+        """Return the short ways for reads and for writes, beside which everything else is handled."""
+        blocks, census, ledger = Blocks(self._handling.incomings), self._census, self._handling.ledger
+        questions, orders = Questions(gateway, scouts, blocks), Orders(gateway, blocks)
+        reads = Shortcut(gateway, scouts, questions, Spelling(gateway, pseudonym), census, ledger)
+        return reads, Errands(gateway, orders, pseudonym, census, ledger)
 
     async def drain(self, seconds: float) -> bool:
         """Stop: accept nothing, close idle connections, let the rest finish for `seconds`, then cut it off.

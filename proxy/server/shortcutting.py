@@ -1,11 +1,11 @@
-"""A connection whose reads may go the short way (`brief`), and from there back to the long one.
+"""A connection whose requests may go a short way (`brief`, `errand`), and from there back to the long one.
 
-What lives here: when the short way is open, and what the events of a connection mean for a read that is on it. What
-must not: the read.
+What lives here: when a short way is open, and what the events of a connection mean for a request that is on it. What
+must not: the request.
 """
 
 import logging
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from aiohttp.http import RawRequestMessage
 from aiohttp.streams import EMPTY_PAYLOAD
@@ -13,7 +13,11 @@ from aiohttp.streams import EMPTY_PAYLOAD
 from proxy.server.switching import Switchable
 
 if TYPE_CHECKING:
-    from proxy.server.brief import Brief, Shortcut
+    from collections.abc import Sequence
+
+    from proxy.server.brief import Brief
+    from proxy.server.connection import Connection
+    from proxy.server.errand import Errand
 
 _log = logging.getLogger(__name__)
 
@@ -22,20 +26,28 @@ _EMPTY: Final = (b"\r", b"\n")
 _BEGUN: Final = -1
 
 
+class ShortWay(Protocol):
+    """A short way for some requests."""
+
+    def take(self, connection: "Connection", message: bytes, /) -> "Brief | Errand | None":
+        """Begin a request that came whole and alone, if that is possible at once; None where it is not."""
+        ...
+
+
 class Shortcutting(Switchable):
-    """A connection. `brief` is a read on the short way, while the next one is waited for as far as aiohttp knows.
+    """A connection. `brief` is a request on a short way, while the next one is waited for as far as aiohttp knows.
 
     `congested`: what was written waits here for the client to read.
     """
 
-    __slots__ = ("_lengthened", "_shortcut", "_unread", "brief", "congested")
+    __slots__ = ("_lengthened", "_shortcuts", "_unread", "brief", "congested")
 
     def __init__(self, listener: Any, **settings: Any) -> None:
         super().__init__(listener, **settings)
-        self._shortcut: Shortcut | None = listener.shortcut
-        self._lengthened: Brief | None = None
+        self._shortcuts: Sequence[ShortWay] = listener.shortcuts
+        self._lengthened: Brief | Errand | None = None
         self._unread: int | None = 0  # see `_left_of`
-        self.brief: Brief | None = None
+        self.brief: Brief | Errand | None = None
         self.congested = False
 
     def data_received(self, data: bytes) -> None:
@@ -61,7 +73,7 @@ class Shortcutting(Switchable):
         return self._unread is not None and self._unread < 0
 
     def lengthen(self) -> None:
-        """Go on with a read on the long way, where it is parsed as if it came just now."""
+        """Go on with a request on the long way, where it is parsed as if it came just now."""
         if self.transport is None or self.transport.is_closing():
             self.leave_shortcut()  # aiohttp could not begin to handle it any more
         brief, self.brief = self.brief, None
@@ -70,13 +82,13 @@ class Shortcutting(Switchable):
             self._lengthened = brief
             super().data_received(brief.head)
 
-    def take_lengthened(self) -> "Brief | None":
-        """Return, once, the read that began on the short way and is handled now."""
+    def take_lengthened(self) -> "Brief | Errand | None":
+        """Return, once, the request that began on a short way and is handled now."""
         brief, self._lengthened = self._lengthened, None
         return brief
 
     def answer(self, message: bytes) -> bool:
-        """Send the answer to the read on the short way, after which another request is waited for.
+        """Send the answer to the request on a short way, after which another one is waited for.
 
         Tells whether the client was still there.
         """
@@ -89,16 +101,19 @@ class Shortcutting(Switchable):
         return True
 
     def _take_shortcut(self, data: bytes) -> bool:
-        """Tell whether what came is a read, and on the short way now."""
-        if self._shortcut is None or self._close or self._force_close or self._upgraded or self.congested:
+        """Tell whether what came is a whole request, and on a short way now."""
+        if self._close or self._force_close or self._upgraded or self.congested:
             return False
         if self._unread != 0:  # what looks like a head may be in the middle of another one, or of content
             return False
         try:
-            self.brief = self._shortcut.take(self, data)  # type: ignore[arg-type]
+            for way in self._shortcuts:
+                self.brief = way.take(self, data)  # type: ignore[arg-type]  # it is a `Connection`
+                if self.brief is not None:
+                    return True
         except Exception:  # noqa: BLE001 - the long way has an answer to any fault of ours
-            _log.exception("a read could not take the short way")
-        return self.brief is not None
+            _log.exception("a request could not take the short way")
+        return False
 
     def leave_shortcut(self) -> None:
         """Take it that the client is gone."""
@@ -107,7 +122,7 @@ class Shortcutting(Switchable):
             brief.left()
         lost = self.take_lengthened()
         if lost is not None:
-            lost.abandon()
+            lost.lost()
 
     def _left_of(self, data: bytes, requests: int) -> int | None:
         """Return how many bytes the parser has yet to be fed until it is between two requests; None if nobody knows.

@@ -23,6 +23,8 @@ from proxy.ports import Purpose
 from proxy.server import Patience, Server
 from proxy.server.brief import Brief, Shortcut
 from proxy.server.connection import Connection
+from proxy.server.errand import Errand, Errands
+from proxy.server.incoming import Incomings
 from tests.adapters.upstream import origin as upstreams
 from tests.adapters.upstream.origin import PATIENT, Peer, Serving
 from tests.server.conftest import LOOPBACK, routes
@@ -52,20 +54,32 @@ class Trail:
 
 
 def lay_trail(patched: pytest.MonkeyPatch) -> Trail:
-    """Note what takes the short way, and what leaves it, on all servers from now on. One read at a time is followed."""
-    trail, take, lengthened = Trail(), Shortcut.take, Brief.lengthened
+    """Note what takes a short way, and what leaves it, on all servers from now on; one at a time is followed."""
+    trail = Trail()
+    asks, does, read_on, write_on = Shortcut.take, Errands.take, Brief.lengthened, Errand.lengthened
 
     def noted(self: Shortcut, connection: Connection, head: bytes) -> Brief | None:
-        brief = take(self, connection, head)
+        brief = asks(self, connection, head)
         trail.ways.append(LONG if brief is None else ANSWERED)
         return brief
 
+    def noted_too(self: Errands, connection: Connection, message: bytes) -> Errand | None:
+        errand = does(self, connection, message)
+        trail.ways[-1] = LONG if errand is None else ANSWERED  # what is no read is tried here then
+        return errand
+
     def left(self: Brief) -> None:
         trail.ways[-1] = LEFT
-        lengthened(self)
+        read_on(self)
+
+    def left_too(self: Errand) -> None:
+        trail.ways[-1] = LEFT
+        write_on(self)
 
     patched.setattr(Shortcut, "take", noted)
+    patched.setattr(Errands, "take", noted_too)
     patched.setattr(Brief, "lengthened", left)
+    patched.setattr(Errand, "lengthened", left_too)
     return trail
 
 
@@ -93,6 +107,11 @@ class Side(Reached):
     def census(self) -> Any:
         """Who is here."""
         return self.server._census  # noqa: SLF001 - that nobody is left behind shows nowhere else
+
+    @property
+    def incomings(self) -> Incomings:
+        """What reads fields."""
+        return self.server._handling.incomings  # noqa: SLF001 - likewise
 
     @property
     def connection(self) -> Connection:

@@ -13,6 +13,7 @@ from proxy.core.target import parse
 from proxy.core.template import Template
 from proxy.gateway.glancing import Glance
 from proxy.server import forms, questions
+from proxy.server.blocks import Blocks
 from proxy.server.forms import Form
 from proxy.server.masking import MARK
 from proxy.server.questions import Questions
@@ -75,7 +76,7 @@ def seen(by: Questions, head: bytes) -> Seen:
 
 def afresh(here: Side) -> Questions:
     """Return what the server asks by heads, as long as it has met none."""
-    return Questions(here.gateway, here.upstream, asking(here)._incomings)  # noqa: SLF001 - all of it but what it has met
+    return Questions(here.gateway, here.upstream, Blocks(here.incomings))
 
 
 def form(here: Side, *lines: bytes, target: bytes = b"/wiki/1") -> Form:
@@ -106,7 +107,7 @@ async def test_what_is_sent_is_what_the_gateway_asks(target: bytes) -> None:
             found = asking(here).of(get(*lines, target=target), PEER, "http")
             assert found is not None
             question, values = found
-            onward = asking(here)._incomings((*raw(get(*lines)),), (1, 1), PEER, "http").onward()  # noqa: SLF001 - fields as read
+            onward = here.incomings((*raw(get(*lines)),), (1, 1), PEER, "http").onward()
             request = Request("GET", parse(target.decode(), None), onward)
             asks = here.gateway.passing(request, question.plan) or here.gateway.glance(request, question.plan)
             assert asks is not None

@@ -3,7 +3,7 @@
 import pytest
 
 from proxy.core.route import Guard
-from proxy.server import questions
+from proxy.server import blocks, questions
 from proxy.server.questions import KEPT, LONGEST, Questions
 from tests.server.conftest import routes
 from tests.server.sides import ANSWERED, LONG, Side, Trail, lay_trail, says, side
@@ -20,9 +20,9 @@ def trail(monkeypatch: pytest.MonkeyPatch) -> Trail:
 
 def asking(here: Side) -> Questions:
     """Return what the server asks by heads."""
-    shortcut = here.server._shortcut  # noqa: SLF001 - what is known beforehand shows nowhere else
-    assert shortcut is not None
-    return shortcut.questions
+    ways = here.server._shortcuts  # noqa: SLF001 - what is known beforehand shows nowhere else
+    assert ways
+    return ways[0].questions
 
 
 async def test_a_head_is_worked_out_once() -> None:
@@ -163,14 +163,15 @@ async def test_other_rules_are_another_question() -> None:
 async def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """So many heads are remembered and no more, those that ask nothing here among them; the oldest leave."""
     assert KEPT * LONGEST <= 2**21
-    monkeypatch.setattr(questions, "KEPT", 3)
+    for room in (questions, blocks):
+        monkeypatch.setattr(room, "KEPT", 3)
     async with side() as here:
         ask = asking(here).of
         first = ask(get(), PEER, "http")
         for number in range(5):
             ask(get(b"A: %d" % number), PEER, "http")
             ask(get(b"Range: bytes=%d-" % number), PEER, "http")
-        for cache in (asking(here)._known, asking(here)._block):  # noqa: SLF001 - what is kept shows nowhere else
+        for cache in (asking(here)._known, asking(here)._blocks.of):  # noqa: SLF001 - what is kept shows nowhere else
             assert cache.cache_info().currsize == 3
         again = ask(get(), PEER, "http")
         assert first is not None
