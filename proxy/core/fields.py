@@ -112,7 +112,8 @@ class Fields:
     def edited(self, dropped: AbstractSet[str], added: Sequence[tuple[str, str]] = ()) -> "Fields":
         """Return the lines whose lower-case name is not among `dropped`, and behind them those that are `added`."""
         for edition in self._editions:
-            if edition[0] == dropped and edition[1] == added:
+            # To find two sets equal that are one takes as long as to find it of any other two.
+            if (edition[0] is dropped or edition[0] == dropped) and edition[1] == added:
                 return edition[2]
         inserted = self._inserted
         if inserted is not None and inserted[0] in dropped:  # they were made of the others before, mostly

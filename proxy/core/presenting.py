@@ -61,7 +61,7 @@ def tagged(response: Response, validator: Validator, rules: TagRules) -> Respons
 
 def untagged(response: Response, rules: TagRules) -> Response:
     """Return the response without a tag that the rules do not keep."""
-    if kept_tag(response.fields, rules) is not None:
+    if "etag" not in response.fields.by_name or kept_tag(response.fields, rules) is not None:
         return response
     return Response(response.status, response.fields.without(["etag"]), response.content)
 

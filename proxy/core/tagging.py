@@ -27,8 +27,10 @@ def tagged(  # noqa: PLR0913 - all that a tag depends on
     `writes` is the number of the last write, where that counts. `whole` is the validator of the resource, where the
     answer shows a view of it.
     """
-    injected = injecting.injected(request, match, response, routes, minter)
     by = match.reading.rules
+    if match.reading.inject is None and whole is None:
+        return minter.mint(match.tag_key, response, by, writes), response
+    injected = injecting.injected(request, match, response, routes, minter)
     if whole is None:
         validator = minter.mint(match.tag_key, injected.basis, by, writes, document=injected.document)
     else:

@@ -110,7 +110,7 @@ class Asking:
         if isinstance(selected, Representation) and validator is None:
             received, routes = selected.response, self._routes
             validator, tagged = await self._craft.tagged(request, match, received, routes, writes=writes)
-            selected = Representation(tagged)
+            selected = selected if tagged is received else Representation(tagged)
         selection = Selection(selected, validator, shown.rest, request, asked, began, revalidate, shown.digest)
         if under is not None and self._sharing.awaits(match.lock_key):
             self._tell(match, selection, begun, kept=shown.validator is None)

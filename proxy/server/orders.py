@@ -40,6 +40,10 @@ _MOST_DIGITS: Final = 6
 _VALUE: Final = re.compile(rb"[!-~](?:[ -~]{0,1022}[!-~])?")
 
 
+_Line = tuple[str, bytes, int]
+"""Name and value of a line that was taken out. It stands in front of that at this index of those that are left."""
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """A write of which all is known. `path` and `if_match` are what is logged of it.
@@ -73,7 +77,7 @@ class Orders:
             return None
         length, lines = _cut(message[asked.end() : end + len(_LINE_END)], _LENGTH)
         content = message[end + len(_END) :]
-        if len(content) > MOST or len(content) != (0 if length is None else _number(length.value)):
+        if len(content) > MOST or len(content) != (0 if length is None else _number(length[1])):
             return None
         tag, lines = _cut(lines, _TAGS)
         incoming = self._blocks.of(lines[len(_LINE_END) :] + _LINE_END, peer, scheme)
@@ -85,28 +89,20 @@ class Orders:
             return None  # the long way has an answer to that
 
     def _ordered(
-        self, method: str, raw_target: str, incoming: Incoming, tag: "_Line | None", content: bytes
+        self, method: str, raw_target: str, incoming: Incoming, tag: _Line | None, content: bytes
     ) -> Order | None:
         onward, if_match = incoming.onward(), incoming.fields.get(_IF_MATCH)
         if tag is not None:
-            if if_match is not None or _VALUE.fullmatch(tag.value) is None:
+            name, value, place = tag
+            if if_match is not None or _VALUE.fullmatch(value) is None:
                 return None
-            if_match = tag.value.decode("ascii")
-            onward = onward.inserting(incoming.place(tag.place), tag.name, if_match)
+            if_match = value.decode("ascii")
+            onward = onward.inserting(incoming.place(place), name, if_match)
         request = Request(method, admission.admit_line(method, raw_target, onward), onward)
         plan = self._gateway.identify(request)
         if plan.kind is not Kind.GUARD or len(content) > matched(plan).route.limits.content:
             return None
         return Order(request, plan, incoming.fields, raw_target.partition("?")[0], if_match, content)
-
-
-@dataclass(frozen=True, slots=True)
-class _Line:
-    """A line that was taken out. It stands in front of that at index `place` of those that are left."""
-
-    name: str
-    value: bytes
-    place: int
 
 
 def _cut(lines: bytes, names: tuple[bytes, ...]) -> tuple[_Line | None, bytes]:
@@ -117,7 +113,7 @@ def _cut(lines: bytes, names: tuple[bytes, ...]) -> tuple[_Line | None, bytes]:
             end = lines.index(_LINE_END, start + len(name))
             value = lines[start + len(name) : end]
             place = lines.count(_LINE_END, 0, start)
-            return _Line(name[2:-2].decode("ascii"), value, place), lines[:start] + lines[end:]
+            return (name[2:-2].decode("ascii"), value, place), lines[:start] + lines[end:]
     return None, lines
 
 

@@ -5,6 +5,7 @@ import gc
 import logging
 import re
 import struct
+import time
 from collections.abc import Callable
 from socket import SO_LINGER, SOL_SOCKET
 from typing import Any
@@ -15,13 +16,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxy.core.cors import AllowedOrigins, Sharing
+from proxy.core.fields import Fields
 from proxy.core.matching import Routes
+from proxy.core.message import Response
 from proxy.core.preconditions import Policy, Require
 from proxy.core.route import Guard, Limits, SelectRules, TagOnWrite, Timeouts, Unmatched
 from proxy.core.tag_rules import Aba, TagRules, UpstreamTag
-from proxy.gateway import Gateway
-from proxy.server import Patience
+from proxy.core.verdict import Perform, Reason
+from proxy.gateway import Answer, Gateway
+from proxy.server import Patience, replying
 from proxy.server.connection import Connection
+from proxy.server.ledger import Over
 from tests.adapters.upstream.origin import Peer
 from tests.server.conftest import routes
 from tests.server.sides import ANSWERED, LEFT, LONG, Play, Seen, Side, Trail, held, hung_up, lay_trail, says, seen, side
@@ -310,6 +315,48 @@ async def test_the_same_after_silence(trail: Trail) -> None:
     assert short == await seen([put(ANY)], [says(ONE), silent], short=False, rules=impatient)
 
 
+@pytest.mark.parametrize("name", ["no answer", "a state that fails"])
+async def test_a_failure_is_no_fault_of_ours(name: str, trail: Trail, caplog: pytest.LogCaptureFixture) -> None:
+    """A write that fails is answered the long way, and nothing is said of a fault."""
+    short = await seen([put(ANY)], ANSWERS[name][0], short=True)
+    assert trail.ways == [LEFT]
+    assert short.heard[0].startswith(b"HTTP/1.1 50")
+    assert caplog.records == []
+
+
+async def test_a_write_that_is_cut_off(trail: Trail, caplog: pytest.LogCaptureFixture) -> None:
+    """Should a write be cancelled while its client is there, it is told the same both ways."""
+    got = []
+    for short in (True, False):
+        gate = asyncio.Event()
+        async with side(says(ONE), held(DONE, gate), short=short) as here:
+            wire = await here.ask(put(ANY, b"X-Request-Id: a"))
+            await here.arrived(2)
+            for work in here.census._writes:  # noqa: SLF001 - nothing but a drain cancels it, and that cuts all off
+                work.cancel()
+            answered = await wire.answer("PUT")
+            got.append((answered.status, answered.problem["outcome"], await told(here)))
+            gate.set()
+    assert got[0] == got[1]
+    assert got[0][1] == "unknown"
+    assert trail.ways[0] == LEFT
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize("status", [204, 304])
+async def test_a_status_without_content(status: int, trail: Trail, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever there is, a client that expects no content is sent none: it would be taken for the next answer."""
+
+    async def guard(*_: object) -> Answer:
+        return Answer(Perform(Reason.HOLDS), Response(status, Fields(), b"more"))
+
+    monkeypatch.setattr(Gateway, "guard", guard)
+    short = await seen([put(ANY)], [], short=True)
+    assert trail.ways == [ANSWERED]
+    assert short.heard[0].endswith(b"\r\n\r\n")
+    assert short == await seen([put(ANY)], [], short=False)
+
+
 async def test_the_same_for_two_in_one_piece(trail: Trail) -> None:
     """Two writes that come in one piece go the long way, and are answered in their order."""
     messages = [put(ANY) + put(b'If-Match: "a"', b"Connection: close")]
@@ -507,7 +554,7 @@ async def test_a_client_that_leaves_at_once(trail: Trail) -> None:
     ("played", "expected"),
     [
         ([says(ONE), says(b"220 mail\r\n\r\n")], {"reason": "outcome-unknown", "outcome": "unknown", "status": None}),
-        ([says(answer(status=b"403 No"))], {"reason": "unverifiable", "outcome": "not-applied", "status": 403}),
+        ([says(answer(status=b"403 No")[:-1])], {"reason": "unverifiable", "outcome": "not-applied", "status": 403}),
         (plays(answer(content=b"x" * 32_769)), {"reason": "holds", "outcome": None, "status": 200}),
     ],
 )
@@ -529,6 +576,36 @@ async def test_a_client_that_leaves_as_its_write_is_handed_over(
         assert {member: line[member] for member in expected} == expected
         assert (line.get("cut_short"), line["bytes_out"]) == (None if expected["status"] is None else "client-gone", 0)
         await here.until(lambda: here.upstream._places.taken == 0)  # noqa: SLF001 - what is left open shows nowhere else
+
+
+async def test_a_client_that_left_just_before_its_answer(trail: Trail, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer that is ready for a client of whom we know in that moment that it is gone is told as cut short."""
+    response = replying.response
+    lines = []
+    for short in (True, False):
+        async with side(*plays(), short=short) as here:
+
+            def leaving(*parts: Any, here: Side = here) -> Response:
+                here.connection.abort()
+                return response(*parts)
+
+            monkeypatch.setattr(replying, "response", leaving)
+            await here.ask(put(ANY, b"X-Request-Id: a"))
+            lines.append(await told(here))
+    assert lines[0] == lines[1]
+    assert lines[0]["cut_short"] == "client-gone"
+    assert trail.ways == [ANSWERED]
+
+
+async def test_the_time_it_took_ends_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time until a write is told of is not its own."""
+    over: list[Over] = []
+    monkeypatch.setattr("proxy.server.ledger.Ledger.enter", lambda _ledger, request, _loop: over.append(request))
+    async with side(*plays()) as here:
+        assert (await (await here.ask(put(ANY))).answer("PUT")).status == 204
+        first, now = over[0].line()["duration_ms"], time.monotonic()
+        await here.until(lambda: time.monotonic() > now + 0.002)  # which is more than is rounded off
+        assert over[0].line()["duration_ms"] == first
 
 
 async def test_a_client_that_leaves_before_its_write_is_taken_over(trail: Trail) -> None:

@@ -20,7 +20,7 @@ from proxy.adapters.upstream.reply import HttpReply
 from proxy.adapters.upstream.response import HungUp
 from proxy.adapters.upstream.scout import METHOD, HttpScout, back, tell
 from proxy.adapters.upstream.sending import Outgoing, gather, prepare, without_content
-from proxy.adapters.upstream.watch import Watch
+from proxy.adapters.upstream.watch import Watch, Within
 from proxy.core.address import Origin
 from proxy.core.message import Request
 from proxy.errors import NotSent, Unanswered
@@ -203,8 +203,9 @@ class HttpUpstream:
         self._pool.keep(self._places.number - self._places.taken)
         loop, generation = self._loop or asyncio.get_running_loop(), self._pool.generation
         try:
-            left = min(connect, deadline - loop.time())
-            connection = await open_connection(self._origin, self._tls, left, self._addresses, loop)
+            now = loop.time()
+            limit = Within(self._watch, min(now + connect, deadline), loop)
+            connection = await open_connection(self._origin, self._tls, limit.deadline - now, self._addresses, limit)
         except BaseException:
             places.give()
             raise

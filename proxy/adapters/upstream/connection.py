@@ -50,9 +50,9 @@ class Connection(asyncio.Protocol):
         self.generation = 0
         self._response: IncomingResponse | None = None
         self._waiter: asyncio.Future[None] | None = None
-        self._writable = asyncio.Event()
-        self._writable.set()
-        self._lost = asyncio.Event()
+        self._writable: asyncio.Event | None = None  # while there is no room to write
+        self._lost = False
+        self._ended: asyncio.Event | None = None  # while somebody waits for the end
         self._paused = False
         self._leave: Callable[[], None] | None = None
         self._poll: select.poll | None = None
@@ -96,18 +96,22 @@ class Connection(asyncio.Protocol):
             if exc is not None:
                 salvage(self._transport, response)
             response.end(clean=False)
-        self._writable.set()
-        self._lost.set()
+        self.resume_writing()
+        self._lost = True
+        if self._ended is not None:
+            self._ended.set()
         self._vacate()
         self.wake()
 
     def pause_writing(self) -> None:
         """Make whoever sends wait."""
-        self._writable.clear()
+        self._writable = self._writable or asyncio.Event()
 
     def resume_writing(self) -> None:
         """Let whoever sends go on."""
-        self._writable.set()
+        if self._writable is not None:
+            self._writable.set()
+            self._writable = None
 
     # What an exchange calls.
 
@@ -150,7 +154,7 @@ class Connection(asyncio.Protocol):
     def occupy(self, leave: Callable[[], None]) -> None:
         """Call `leave`, once, when the connection rests or is lost."""
         self._leave = leave
-        if self._lost.is_set():
+        if self._lost:
             self._vacate()
 
     def write(self, data: bytes) -> None:
@@ -162,7 +166,8 @@ class Connection(asyncio.Protocol):
         """Write, and wait until the origin server keeps up."""
         self.write(data)
         await asyncio.sleep(0)  # lets an early answer be read although the content never makes us wait
-        await self._writable.wait()
+        if self._writable is not None:
+            await self._writable.wait()
 
     async def changed(self) -> None:
         """Wait until something arrived, the connection ended, or `wake` was called."""
@@ -216,7 +221,9 @@ class Connection(asyncio.Protocol):
 
     async def wait_closed(self) -> None:
         """Wait until a connection that is being closed is closed."""
-        await self._lost.wait()
+        if not self._lost:
+            self._ended = self._ended or asyncio.Event()
+            await self._ended.wait()
 
     def _awaited(self) -> IncomingResponse | None:
         """Return the response that arrives, which begins with the first word on what is `ahead`."""

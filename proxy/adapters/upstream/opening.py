@@ -13,9 +13,11 @@ from functools import partial
 
 from proxy.adapters.upstream.addresses import Addresses
 from proxy.adapters.upstream.connection import Connection
+from proxy.adapters.upstream.watch import Within
 from proxy.core.address import Origin, TcpAddress, UnixAddress, parse_authority
 from proxy.errors import NotSent
 
+_TOO_LATE = "The origin server did not accept a connection in time."
 _TLS_GOODBYE = 1.0
 """Seconds that closing waits for the other side's close_notify."""
 
@@ -25,24 +27,24 @@ async def open_connection(
     tls: ssl.SSLContext | None,
     seconds: float,
     addresses: Addresses | None = None,
-    loop: asyncio.AbstractEventLoop | None = None,
+    limit: Within | None = None,
 ) -> Connection:
-    """Return a new connection, over TLS where a context is given.
-
-    To look the `loop` up takes a call of the kernel, which whoever knows it spares.
+    """Return a new connection, over TLS where a context is given. Whoever has a `limit` of so many seconds sets it.
 
     `addresses` are those of the origin server's name; without them the event loop sees to a name each time.
 
     Raised when it cannot be had, or not within `seconds` (then `timed_out`): `errors.NotSent`.
     """
-    loop = loop or asyncio.get_running_loop()
+    loop = asyncio.get_running_loop() if limit is None else limit.loop
+    if seconds <= 0:
+        raise NotSent(_TOO_LATE, timed_out=True)
     try:
-        async with asyncio.timeout_at(loop.time() + seconds):
+        async with limit or asyncio.timeout_at(loop.time() + seconds):
             if addresses is not None and isinstance(origin.address, TcpAddress):
                 return await _Named(origin.address, tls, addresses, loop).open(seconds)
             return await _open(origin, tls, loop)
     except TimeoutError as error:  # ours or the operating system's
-        raise NotSent("The origin server did not accept a connection in time.", timed_out=True) from error
+        raise NotSent(_TOO_LATE, timed_out=True) from error
     except (OSError, UnicodeError) as error:  # UnicodeError: a host name that IDNA cannot encode
         raise NotSent(_told(error)) from error
 

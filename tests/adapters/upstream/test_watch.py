@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from proxy.adapters.upstream.watch import INTERVAL, Watch
+from proxy.adapters.upstream.watch import INTERVAL, Watch, Within
 from tests.adapters.upstream.origin import GUARD
 
 
@@ -175,3 +175,59 @@ async def test_it_works_on_a_loop_of_asyncio() -> None:
     async with asyncio.timeout(GUARD):
         await over.wait()
     assert asyncio.get_running_loop().time() >= Waiting.deadline
+
+
+# ------------------------------------------------------------------------------------------------- a limit for a body
+
+
+async def test_a_body_that_is_in_time() -> None:
+    """A body that ends before its limit is left alone, and so is its task then."""
+    watch, loop = Watch(), asyncio.get_running_loop()
+    async with asyncio.timeout(GUARD):
+        async with Within(watch, loop.time() + INTERVAL, loop):
+            await asyncio.sleep(0)
+        await asyncio.sleep(2 * INTERVAL)
+
+
+async def test_a_body_that_is_late() -> None:
+    """A body that takes too long is cancelled and told so, and its task goes on."""
+    watch, loop = Watch(), asyncio.get_running_loop()
+    with pytest.raises(TimeoutError):
+        async with Within(watch, loop.time(), loop):
+            await asyncio.Event().wait()
+    await asyncio.sleep(0)
+    task = asyncio.current_task()
+    assert task is not None
+    assert task.cancelling() == 0
+
+
+async def test_a_late_body_that_fails_otherwise() -> None:
+    """What a body raises that was cancelled goes on as it is."""
+    watch, loop = Watch(), asyncio.get_running_loop()
+
+    async def fail() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise KeyError("of its own") from None
+
+    with pytest.raises(KeyError):
+        async with Within(watch, loop.time(), loop):
+            await fail()
+
+
+async def test_a_body_that_somebody_else_cancels() -> None:
+    """A cancellation from elsewhere goes on as one, be the body late besides or not."""
+    for wait in (0.0, 1000.0):
+        watch, loop = Watch(), asyncio.get_running_loop()
+
+        async def limited(watch: Watch = watch, until: float = loop.time() + wait) -> None:
+            async with Within(watch, until, asyncio.get_running_loop()):
+                await asyncio.Event().wait()
+
+        task = asyncio.create_task(limited())
+        await asyncio.sleep(0)
+        watch._look(loop)  # noqa: SLF001 - now, and in this turn
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
