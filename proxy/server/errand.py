@@ -52,7 +52,7 @@ class Errands:
 
     def take(self, connection: "Connection", message: bytes, /) -> "Errand | None":
         """Begin a write, if that is possible at once; None where the request has to go the long way."""
-        order = None if self.census.draining else self.orders.of(message, connection.peer, connection.scheme)
+        order = self.orders.of(message, connection.peer, connection.scheme)
         return None if order is None else Errand(self, connection, message, order)
 
 

@@ -9,16 +9,21 @@ long its content is, which whoever forwards it says anew.
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from proxy.core import admission
 from proxy.core.fields import Fields
 from proxy.core.message import Request
+from proxy.core.target import Target
 from proxy.errors import Failure
 from proxy.gateway import Gateway, Kind, Plan
 from proxy.gateway.exchange import matched
 from proxy.server.blocks import Blocks
 from proxy.server.incoming import Incoming
+
+KEPT: Final = 1024
+"""Request lines that are remembered, each with the other lines it came with."""
 
 METHODS: Final = ("PUT", "PATCH", "DELETE", "POST")
 """Methods of writes that have an order."""
@@ -66,6 +71,7 @@ class Orders:
     def __init__(self, gateway: Gateway, blocks: Blocks) -> None:
         self._gateway = gateway
         self._blocks = blocks
+        self._planned = lru_cache(maxsize=KEPT)(self._plan)
 
     def of(self, message: bytes, peer: str | None, scheme: str) -> Order | None:
         """Return what one write from a peer orders.
@@ -98,11 +104,19 @@ class Orders:
                 return None
             if_match = value.decode("ascii")
             onward = onward.inserting(incoming.place(place), name, if_match)
-        request = Request(method, admission.admit_line(method, raw_target, onward), onward)
-        plan = self._gateway.identify(request)
+        target, plan = self._planned(method, raw_target, incoming, self._gateway.rules, tagged=tag is not None)
         if plan.kind is not Kind.GUARD or len(content) > matched(plan).route.limits.content:
             return None
-        return Order(request, plan, incoming.fields, raw_target.partition("?")[0], if_match, content)
+        path = raw_target.partition("?")[0]
+        return Order(Request(method, target, onward), plan, incoming.fields, path, if_match, content)
+
+    def _plan(
+        self, method: str, raw_target: str, incoming: Incoming, _rules: object, *, tagged: bool
+    ) -> tuple[Target, Plan]:
+        """Check a request line, and say what is to be done with a request that names a state, or does not."""
+        onward = incoming.onward().adding(_IF_MATCH, "*") if tagged else incoming.onward()
+        target = admission.admit_line(method, raw_target, onward)
+        return target, self._gateway.identify(Request(method, target, onward))
 
 
 def _cut(lines: bytes, names: tuple[bytes, ...]) -> tuple[_Line | None, bytes]:

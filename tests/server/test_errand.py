@@ -8,7 +8,7 @@ import struct
 import time
 from collections.abc import Callable
 from socket import SO_LINGER, SOL_SOCKET
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import uvloop
@@ -26,11 +26,13 @@ from proxy.core.verdict import Perform, Reason
 from proxy.gateway import Answer, Gateway
 from proxy.server import Patience, replying
 from proxy.server.connection import Connection
-from proxy.server.ledger import Over
 from tests.adapters.upstream.origin import Peer
 from tests.server.conftest import routes
 from tests.server.sides import ANSWERED, LEFT, LONG, Play, Seen, Side, Trail, held, hung_up, lay_trail, says, seen, side
 from tests.server.test_brief import EARLY, ONE, PAGE, SHARED, answer, get, tag_of
+
+if TYPE_CHECKING:
+    from proxy.server.ledger import Over
 
 DONE = b"HTTP/1.1 204 No Content\r\nDate: Mon, 01 Jan 2024 00:00:00 GMT\r\n\r\n"
 ANY = b"If-Match: *"

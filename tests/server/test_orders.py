@@ -42,14 +42,14 @@ async def test_an_order_says_what_is_written_and_told_of_it() -> None:
 @pytest.mark.parametrize("name", [b"If-Match", b"if-match"])
 async def test_lines_go_on_in_their_order(place: int, length: int, name: bytes) -> None:
     """The line that names a state goes on where it stood, spelled as it was, wherever the length is told."""
-    lines = [b"Host: x", b"A: b", b"C: d"]
+    lines = [b"Host: x", b"Keep-Alive: 5", b"A: b"]
     lines.insert(place, name + b': "a"')
     lines.insert(length, b"Content-Length: 3")
     message = b"PUT /wiki/1 HTTP/1.1\r\n" + b"\r\n".join(lines) + b"\r\n\r\nnew"
-    expected = [line.decode() for line in lines if not line.startswith(b"Content-Length")]
+    expected = [line.decode() for line in lines if not line.startswith((b"Content-Length", b"Keep-Alive"))]
     async with side() as here:
         sent = [f"{field}: {value}" for field, value in ordered(here, message).request.fields]
-        assert sent[:4] == expected
+        assert sent[:3] == expected
 
 
 async def test_lines_are_read_once() -> None:
