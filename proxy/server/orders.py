@@ -3,8 +3,8 @@
 What lives here: bytes of a request to an `Order`, for which most of its field lines are read and checked once for all
 that have the same. What must not: any decision of its own; whatever is unusual has no order, and takes the long way.
 
-The two lines that differ from write to write are taken out before: the tag that it names, put back as it was, and how
-long its content is, which whoever forwards it says anew.
+Lines that differ from write to write are taken out before: the tag that it names and what names it in traces are put
+back as they were; how long its content is, whoever forwards it says anew.
 """
 
 import re
@@ -13,8 +13,10 @@ from functools import lru_cache
 from typing import Final
 
 from proxy.core import admission
+from proxy.core.correlation import NAMED_BY
 from proxy.core.fields import Fields
 from proxy.core.message import Request
+from proxy.core.selecting import TRACING
 from proxy.core.target import Target
 from proxy.errors import Failure
 from proxy.gateway import Gateway, Kind, Plan
@@ -36,25 +38,29 @@ MOST: Final = 32 * 1024
 
 _LINE_END, _END = b"\r\n", b"\r\n\r\n"
 # A target of which every parser makes the same; whatever has another takes the long way.
-_LINE: Final = re.compile(rb"(%b) (/[A-Za-z0-9/._~%%?&=+:@,;!$'()*-]*) HTTP/1\.1(?=\r\n)" % "|".join(METHODS).encode())
-_LENGTH: Final = (b"\r\nContent-Length: ", b"\r\ncontent-length: ")
-_TAGS: Final = (b"\r\nIf-Match: ", b"\r\nif-match: ")
-_IF_MATCH: Final = "if-match"
+_LINE: Final = re.compile(rb"(%b) (/[A-Za-z0-9/._~%%?&=+:@,;!$'()*-]*) HTTP/1\.1\r\n" % "|".join(METHODS).encode())
+_IF_MATCH, _LENGTH = "if-match", "content-length"
 _MOST_DIGITS: Final = 6
 # Printable ASCII alone, and no white space that a parser would take off: nothing that it would refuse.
 _VALUE: Final = re.compile(rb"[!-~](?:[ -~]{0,1022}[!-~])?")
+_VARYING: Final = {
+    spelled.encode(): name
+    for name in (_IF_MATCH, _LENGTH, *TRACING)
+    for spelled in (name, name.title(), name.title().replace("-Id", "-ID"))
+}
+"""Fields that differ from write to write, as clients spell them. What they say decides nothing about another one."""
 
-
-_Line = tuple[str, bytes, int]
-"""Name and value of a line that was taken out. It stands in front of that at this index of those that are left."""
+_Taken = dict[str, tuple[str, str, int]]
+"""Lines that were taken out, by their names in lower case: name, value, and the index of that in front of which it was
+among those that are left."""
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
     """A write of which all is known. `path` and `if_match` are what is logged of it.
 
-    `request` is as it goes to the gateway, but for the length of its content; `fields` are those received, but for the
-    two lines that differ from write to write.
+    `request` is as it goes to the gateway, but for the length of its content; `fields` are those received that are the
+    same for many writes, and those that name this one.
     """
 
     request: Request
@@ -79,36 +85,32 @@ class Orders:
         None where what came in one piece is another request, or part of one, or more than one, or has to be refused.
         """
         asked, end = _LINE.match(message), message.find(_END, 0, LONGEST)
-        if asked is None or end < 0:
+        if asked is None or end < asked.end():
             return None
-        length, lines = _cut(message[asked.end() : end + len(_LINE_END)], _LENGTH)
         content = message[end + len(_END) :]
-        if len(content) > MOST or len(content) != (0 if length is None else _number(length[1])):
+        if len(content) > MOST:
             return None
-        tag, lines = _cut(lines, _TAGS)
-        incoming = self._blocks.of(lines[len(_LINE_END) :] + _LINE_END, peer, scheme)
-        if incoming is None:
+        lines, taken = _divided(message[asked.end() : end])
+        incoming = self._blocks.of(lines, peer, scheme)
+        if incoming is None or not _is_whole(content, taken) or not _are_alone(taken, incoming):
             return None
         try:
-            return self._ordered(asked[1].decode("ascii"), asked[2].decode("ascii"), incoming, tag, content)
+            return self._ordered(asked[1].decode("ascii"), asked[2].decode("ascii"), incoming, taken, content)
         except Failure:
             return None  # the long way has an answer to that
 
-    def _ordered(
-        self, method: str, raw_target: str, incoming: Incoming, tag: _Line | None, content: bytes
-    ) -> Order | None:
-        onward, if_match = incoming.onward(), incoming.fields.get(_IF_MATCH)
-        if tag is not None:
-            name, value, place = tag
-            if if_match is not None or _VALUE.fullmatch(value) is None:
-                return None
-            if_match = value.decode("ascii")
-            onward = onward.inserting(incoming.place(place), name, if_match)
+    def _ordered(self, method: str, raw_target: str, incoming: Incoming, taken: _Taken, content: bytes) -> Order | None:
+        received, onward = incoming.fields, incoming.onward()
+        for lower, (name, value, place) in reversed(taken.items()):  # so that places stay what they are
+            onward = onward.inserting(incoming.place(place), name, value)
+            if lower in NAMED_BY:
+                received = received.inserting(place, name, value)
+        tag = taken.get(_IF_MATCH)
         target, plan = self._planned(method, raw_target, incoming, self._gateway.rules, tagged=tag is not None)
         if plan.kind is not Kind.GUARD or len(content) > matched(plan).route.limits.content:
             return None
-        path = raw_target.partition("?")[0]
-        return Order(Request(method, target, onward), plan, incoming.fields, path, if_match, content)
+        if_match = received.get(_IF_MATCH) if tag is None else tag[1]
+        return Order(Request(method, target, onward), plan, received, raw_target.partition("?")[0], if_match, content)
 
     def _plan(
         self, method: str, raw_target: str, incoming: Incoming, _rules: object, *, tagged: bool
@@ -119,18 +121,31 @@ class Orders:
         return target, self._gateway.identify(Request(method, target, onward))
 
 
-def _cut(lines: bytes, names: tuple[bytes, ...]) -> tuple[_Line | None, bytes]:
-    """Take the first line that begins with one of these out of lines, around each of which there is a line break."""
-    for name in names:
-        start = lines.find(name)
-        if start >= 0:
-            end = lines.index(_LINE_END, start + len(name))
-            value = lines[start + len(name) : end]
-            place = lines.count(_LINE_END, 0, start)
-            return (name[2:-2].decode("ascii"), value, place), lines[:start] + lines[end:]
-    return None, lines
+def _divided(lines: bytes) -> tuple[bytes, _Taken]:
+    """Divide lines into those that are the same for many writes and those that differ; one that is unusual stays."""
+    kept: list[bytes] = []
+    taken: _Taken = {}
+    for line in lines.split(_LINE_END):
+        name, _, value = line.partition(b": ")
+        lower = _VARYING.get(name)
+        if lower is None or lower in taken or _VALUE.fullmatch(value) is None:
+            kept.append(line)
+        else:
+            taken[lower] = name.decode("ascii"), value.decode("ascii"), len(kept)
+    return _LINE_END.join((*kept, b"", b"")), taken
 
 
-def _number(text: bytes) -> int:
-    """Return what a length says, which is no content's where it is no number, or too long for one."""
-    return int(text) if text.isdigit() and len(text) <= _MOST_DIGITS else -1
+def _is_whole(content: bytes, taken: _Taken) -> bool:
+    """Tell whether content is as long as is told in a line, which is left out of those that were taken then."""
+    told = taken.pop(_LENGTH, None)
+    if told is None:
+        return not content
+    return told[1].isdecimal() and len(told[1]) <= _MOST_DIGITS and int(told[1]) == len(content)
+
+
+def _are_alone(taken: _Taken, incoming: Incoming) -> bool:
+    """Tell whether no other line has the name of one that was taken, or says that it is for one connection only."""
+    others = incoming.fields
+    if not others.by_name.keys().isdisjoint(taken):
+        return False
+    return "connection" not in others.by_name or taken.keys().isdisjoint(others.connection_options())

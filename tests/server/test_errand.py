@@ -78,13 +78,13 @@ WRITES: dict[str, tuple[bytes, str]] = {
     "states in lower case": (put(b'if-match: "a"'), ANSWERED),
     "states in upper case": (put(b'IF-MATCH: "a"'), ANSWERED),
     "states without a space": (put(b'If-Match:"a"'), ANSWERED),
-    "states behind a tab": (put(b'If-Match: \t"a"'), LONG),
-    "states before a space": (put(b'If-Match: "a" '), LONG),
-    "states beyond ASCII": (put(b'If-Match: "\xe9"'), LONG),
+    "states behind a tab": (put(b'If-Match: \t"a"'), ANSWERED),
+    "states before a space": (put(b'If-Match: "a" '), ANSWERED),
+    "states beyond ASCII": (put(b'If-Match: "\xe9"'), ANSWERED),
     "no list of states": (put(b"If-Match: a,"), LEFT),
-    "an empty list of states": (put(b"If-Match: "), LONG),
+    "an empty list of states": (put(b"If-Match: "), LEFT),
     "too many states": (put(b"If-Match: " + b", ".join([b'"a"'] * 65)), LEFT),
-    "a long list of states": (put(b'If-Match: "' + b"a" * 1030 + b'"'), LONG),
+    "a long list of states": (put(b'If-Match: "' + b"a" * 1030 + b'"'), ANSWERED),
     "states that are folded": (put(b'If-Match: "a",', b' "b"'), LONG),
     "states that are folded, first": (put(b"A: b", host=b'If-Match: "a",\r\n "b"\r\nHost: x'), LONG),
     "states at last": (put(host=b"If-Match: *", length=b"Content-Length: 3\r\nHost: x"), ANSWERED),
@@ -147,7 +147,16 @@ WRITES: dict[str, tuple[bytes, str]] = {
     "an unguarded route": (put(ANY, target=b"/open/1"), LONG),
     "no route": (put(ANY, target=b"/else"), LONG),
     "a name": (put(ANY, b"X-Request-Id: abc"), ANSWERED),
-    "two names": (put(ANY, b"X-Request-Id: abc", b"X-Request-Id: def"), ANSWERED),
+    "two names": (put(ANY, b"X-Request-Id: abc", b"X-Request-Id: def"), LONG),
+    "two names, one in disguise": (put(ANY, b"X-Request-Id:abc", b"X-Request-Id: def"), LONG),
+    "two kinds of names": (put(b"X-Request-ID: a", b"x-correlation-id: b", ANY), ANSWERED),
+    "two kinds of names, one no name": (put(b"X-Correlation-Id: <", ANY, b"X-Request-Id: a"), ANSWERED),
+    "a name in upper case": (put(ANY, b"X-REQUEST-ID: abc"), ANSWERED),
+    "a name without a space": (put(ANY, b"X-Request-Id:abc"), ANSWERED),
+    "a name for one connection": (put(ANY, b"X-Request-Id: abc", b"Connection: X-Request-ID"), LONG),
+    "a trace": (put(b"traceparent: 00-a-b-01", ANY, b"Tracestate: a=b", b"baggage: x=y;z", b"A: b"), ANSWERED),
+    "a trace beyond ASCII": (put(ANY, b"tracestate: a=\xe9"), ANSWERED),
+    "a trace for one connection": (put(b"traceparent: 00-a-b-01", ANY, b"Connection: traceparent"), LONG),
     "a name that is no name": (put(ANY, b"X-Request-Id: <"), ANSWERED),
     "a page": (put(ANY, PAGE), ANSWERED),
     "a preference": (put(b'If-Match: "a"', b"Prefer: return=representation"), ANSWERED),
@@ -266,6 +275,8 @@ RULES: dict[str, tuple[dict[str, Any], str]] = {
     "a trusted memory": ({"trust": 60.0}, ANSWERED),
     "a fence": ({"fence": "X-Fence"}, ANSWERED),
     "fields that select": ({"select": SelectRules(fields=frozenset({"a"}))}, ANSWERED),
+    "a name that selects": ({"select": SelectRules(fields=frozenset({"x-request-id"}))}, ANSWERED),
+    "a fence that is a name": ({"fence": "X-Request-Id"}, ANSWERED),
     "done already": ({"already_applied": True}, ANSWERED),
     "a report": ({"guard": Guard.REPORT}, LONG),
     "no guard": ({"guard": Guard.OFF}, LONG),
@@ -280,7 +291,7 @@ async def test_the_same_under_all_rules(rules: dict[str, Any], way: str, trail: 
     tag = await tag_of(says(SHARED), ruled)
     for lines in ((b"If-Match: " + tag,), (b'If-Match: "a"',), ()):
         trail.ways.clear()
-        message = put(PAGE, b"X-Fence: 9", b"A: b", *lines)
+        message = put(PAGE, b"X-Fence: 9", b"X-Request-Id: a", b"A: b", *lines)
         played = [says(SHARED), says(DONE), says(SHARED), says(SHARED)]
         short = await seen([message], played, short=True, rules=ruled)
         assert trail.ways in ([way], [ANSWERED if not lines else way])
@@ -289,7 +300,9 @@ async def test_the_same_under_all_rules(rules: dict[str, Any], way: str, trail: 
 
 def untimed(seen: Seen) -> Seen:
     """Return the same without fences, which are times."""
-    return Seen(seen.heard, [re.sub(rb"X-Fence: [0-9]{9,}", b"X-Fence: then", each) for each in seen.asked], seen.lines)
+    return Seen(
+        seen.heard, [re.sub(rb"(X-Fence|X-Request-Id): [0-9]{9,}", b"then", each) for each in seen.asked], seen.lines
+    )
 
 
 async def test_writes_that_are_counted(trail: Trail) -> None:
@@ -369,6 +382,7 @@ async def test_the_same_for_two_in_one_piece(trail: Trail) -> None:
 
 LINES = (
     *(b"A: \xff", PAGE, b"Prefer: return=representation", b"Connection: keep-alive", b"connection: a", b"Cookie: a"),
+    *(b"traceparent: 00-a", b"Traceparent: 01-b", b"X-Request-ID: c", b"x-request-id: d", b"Connection: x-request-id"),
     *(b"If-Match: *", b'If-Match: "a"', b"if-match: *", b"If-Match: a", b"IF-MATCH: *", b'If-None-Match: "a"'),
     *(b"Content-Length: 0", b"content-length: 0", b"CONTENT-LENGTH: 0", b"Transfer-Encoding: gzip", b"Host: y"),
     *(b"If-None-Match: *", b"Expect: 100-continue", b"X-Request-Id: a", b"Content-Type: a/b", b" folded", b"A b: c"),

@@ -53,11 +53,12 @@ async def test_lines_go_on_in_their_order(place: int, length: int, name: bytes) 
 
 
 async def test_lines_are_read_once() -> None:
-    """Writes that differ in their target, content and the state they name share all that is known of other lines."""
+    """Writes that differ in target, content, trace and the state they name share all that is known of other lines."""
     async with side() as here:
-        one = ordered(here, put(b'If-Match: "a"', b"A: b"))
-        other = ordered(here, put(b'If-Match: "b"', b"A: b", content=b"longer", target=b"/wiki/2", method=b"PATCH"))
+        one = ordered(here, put(b'If-Match: "a"', b"A: b", b"traceparent: 00-1"))
+        other = ordered(here, put(b'if-match: "b"', b"A: b", content=b"longer", target=b"/wiki/2", method=b"PATCH"))
         assert one.fields is other.fields
+        assert one.request.fields.get("traceparent") == "00-1"
         assert (one.if_match, other.if_match) == ('"a"', '"b"')
         assert ordered(here, put(b"A: b")).if_match is None
         assert ordered(here, put(b"IF-MATCH: *", b"A: b")).if_match == "*"
