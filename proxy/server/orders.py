@@ -104,7 +104,7 @@ class Orders:
         for lower, (name, value, place) in reversed(taken.items()):  # so that places stay what they are
             onward = onward.inserting(incoming.place(place), name, value)
             if lower in NAMED_BY:
-                received = received.inserting(place, name, value)
+                received = received.adding(name, value)
         tag = taken.get(_IF_MATCH)
         target, plan = self._planned(method, raw_target, incoming, self._gateway.rules, tagged=tag is not None)
         if plan.kind is not Kind.GUARD or len(content) > matched(plan).route.limits.content:
