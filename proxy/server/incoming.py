@@ -90,6 +90,10 @@ class Varied(Incoming):
             self._onward = self._others.onward().inserting(self._others.place(self._at), *self._varying)
         return self._onward
 
+    def place(self, at: int) -> int:
+        """Return where in `onward` a line belongs; see `Incoming.place`."""
+        return self._others.place(at) if at <= self._at else self._others.place(at - 1) + 1
+
 
 Incomings = Callable[[RawLines, Version, str | None, str], Incoming]
 """Reads lines from a peer (its IP address, None on a Unix socket) who came by this scheme."""

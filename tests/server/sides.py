@@ -35,7 +35,7 @@ ANSWERED, LEFT, LONG = "answered the short way", "left the short way", "the long
 WARM = b"GET /warm "
 DATE = b"Date: Mon, 01 Jan 2024 00:00:00 GMT\r\n"
 """The origin server's; another one is ours."""
-_OWN_DATE = re.compile(rb"\r\nDate: (?!Mon, 01 Jan 2024)[^\r]*")
+OWN_DATE = re.compile(rb"\r\nDate: (?!Mon, 01 Jan 2024)[^\r]*")
 _OWN_NAME = re.compile(r"[0-9a-f]{16}")
 _VARY = {"time", "duration_ms", "select_ms", "perform_ms", "wait_ms", "overhead_ms"}
 """Members of a line whose values are times; only whether they are there is compared."""
@@ -246,7 +246,7 @@ async def heard(wire: Wire, method: str = "GET") -> bytes:
         got += await wire.ended()
     except ConnectionResetError:
         return b"a reset"
-    return _OWN_DATE.sub(b"\r\nDate: now", got)
+    return OWN_DATE.sub(b"\r\nDate: now", got)
 
 
 async def _answered(wire: Wire, method: str) -> bytes:

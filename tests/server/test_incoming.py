@@ -8,7 +8,7 @@ from proxy.core import admission, forwarding
 from proxy.core.fields import Fields
 from proxy.core.forwarding import Hop
 from proxy.errors import BadFraming, LoopDetected, MalformedRequest
-from proxy.server.incoming import KEPT, Identity, Incomings, RawLines, remembering
+from proxy.server.incoming import KEPT, Identity, Incoming, Incomings, RawLines, remembering
 
 HTTP = (1, 1)
 LINES: RawLines = ((b"Host", b"h"), (b"X-Name", b"caf\xc3\xa9"))
@@ -144,3 +144,14 @@ def test_what_varies_hides_no_refusal(lines: RawLines, failure: type[Exception])
     for _ in range(2):
         with pytest.raises(failure):
             read(lines, HTTP, None, "http").onward()
+
+
+@pytest.mark.parametrize("at", range(len(AROUND) + 1))
+@pytest.mark.parametrize("peer", ["192.0.2.1", "192.0.2.9"])
+def test_where_another_line_belongs(at: int, peer: str) -> None:
+    """Where a line would go on that stands among the others is the same, whether one of these varies or not."""
+    lines = (*AROUND[:at], (b"If-None-Match", b'"a"'), *AROUND[at:])
+    hop = Hop(peer, "http", "ifmatch", peer == "192.0.2.1")
+    varied, alone = reads()(lines, HTTP, peer, "http"), Incoming(spelled(lines), HTTP, hop, heavy=False)
+    places = range(len(lines) + 1)
+    assert [varied.place(place) for place in places] == [alone.place(place) for place in places]
