@@ -110,7 +110,8 @@ class Memory:
         self.document: Document = {**json.loads(body), "tag": OLD}
 
     def forge(self, record: bytes) -> None:
-        """Put that in place of what is remembered."""
+        """Put that in place of what is remembered, once nothing of an answer that has left is on its way there."""
+        assert self.ask("PUT", {"If_Match": '"nothing"'}).status == 412  # goes to the store behind that, and waits
         self.store.delete(self.key)
         self.store.hset(self.key, mapping={self.selector: record, "floor": "0"})
 
