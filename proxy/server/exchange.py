@@ -51,7 +51,7 @@ class Exchange(Asker):
         self.raw_target = as_received(request.raw_path)
         self.incoming = incoming
         self.fields = incoming.fields
-        self.id = correlation.sent(self.fields) or f"{getrandbits(64):016x}" if self.errand is None else self.errand.id
+        self.id = self._named() if self.errand is None else self.errand.id
         self.route: Route | None = None if self.errand is None else self.errand.route
         self.tunnelled = 0
         self._stream = request.content
@@ -61,6 +61,9 @@ class Exchange(Asker):
             path=AROUND_THE_PATH.sub("", self.raw_target),
             if_match=self.fields.get("if-match"),
         )
+
+    def _named(self) -> str:
+        return correlation.sent(self.fields) or f"{getrandbits(64):016x}"
 
     @property
     def framed(self) -> bool:
