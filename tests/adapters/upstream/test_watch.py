@@ -186,6 +186,7 @@ async def test_a_body_that_is_in_time() -> None:
     async with asyncio.timeout(GUARD):
         async with Within(watch, loop.time() + INTERVAL, loop):
             await asyncio.sleep(0)
+        assert not watch._watched  # noqa: SLF001 - what is watched for too long shows nowhere else
         await asyncio.sleep(2 * INTERVAL)
 
 
