@@ -83,6 +83,18 @@ def lay_trail(patched: pytest.MonkeyPatch) -> Trail:
     return trail
 
 
+def leave_when_lengthened(patched: pytest.MonkeyPatch) -> None:
+    """Have each client leave in the moment in which its request leaves a short way."""
+    lengthen = Connection.lengthen
+
+    def leaving(connection: Connection) -> None:
+        if connection.brief is not None:
+            connection.abort()
+        lengthen(connection)
+
+    patched.setattr(Connection, "lengthen", leaving)
+
+
 @dataclass
 class Side(Reached):
     """A server, `short` with the short way. `lines` are those of its log, `plays` what its origin server does next."""

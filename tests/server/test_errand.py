@@ -7,7 +7,8 @@ import logging
 import re
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from socket import SO_LINGER, SOL_SOCKET
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from proxy.core.fields import Fields
 from proxy.core.matching import Routes
 from proxy.core.message import Response
 from proxy.core.preconditions import Policy, Require
-from proxy.core.route import Guard, Limits, SelectRules, TagOnWrite, Timeouts, Unmatched
+from proxy.core.route import Guard, Limits, SelectRules, TagOnWrite, Unmatched
 from proxy.core.tag_rules import Aba, TagRules, UpstreamTag
 from proxy.core.verdict import Perform, Reason
 from proxy.gateway import Answer, Gateway
@@ -42,6 +43,7 @@ from tests.server.sides import (
     held,
     hung_up,
     lay_trail,
+    leave_when_lengthened,
     read_by,
     says,
     seen,
@@ -51,6 +53,7 @@ from tests.server.test_brief import EARLY, ONE, PAGE, SHARED, answer, get, tag_o
 
 if TYPE_CHECKING:
     from proxy.server.ledger import Over
+    from tests.server.wire import Wire
 
 DONE = b"HTTP/1.1 204 No Content\r\nDate: Mon, 01 Jan 2024 00:00:00 GMT\r\n\r\n"
 ANY = b"If-Match: *"
@@ -335,19 +338,6 @@ async def test_writes_that_are_counted(trail: Trail) -> None:
     assert trail.ways[1:] == [ANSWERED] * 2
 
 
-async def test_the_same_after_silence(trail: Trail) -> None:
-    """An origin server that says nothing to a write for as long as it has is told of as unknown both ways."""
-
-    async def silent(_peer: object, _side: object) -> None:
-        """Say nothing."""
-
-    impatient = routes(timeouts=Timeouts(perform=0.01))
-    short = await seen([put(ANY)], [says(ONE), silent], short=True, rules=impatient)
-    assert trail.ways == [LEFT]
-    assert short.heard[0].startswith(b"HTTP/1.1 504 ")
-    assert short == await seen([put(ANY)], [says(ONE), silent], short=False, rules=impatient)
-
-
 @pytest.mark.parametrize("name", ["no answer", "a state that fails"])
 async def test_a_failure_is_no_fault_of_ours(name: str, trail: Trail, caplog: pytest.LogCaptureFixture) -> None:
     """A write that fails is answered the long way, and nothing is said of a fault."""
@@ -361,10 +351,7 @@ async def test_a_write_that_is_cut_off(trail: Trail, caplog: pytest.LogCaptureFi
     """Should a write be cancelled while its client is there, it is told the same both ways."""
     got = []
     for short in (True, False):
-        gate = asyncio.Event()
-        async with side(says(ONE), held(DONE, gate), short=short) as here:
-            wire = await here.ask(put(ANY, b"X-Request-Id: a"))
-            await here.arrived(2)
+        async with sent(short=short) as (here, wire, gate):
             for work in here.census._writes:  # noqa: SLF001 - nothing but a drain cancels it, and that cuts all off
                 work.cancel()
             answered = await wire.answer("PUT")
@@ -515,19 +502,44 @@ def test_the_same_however_a_stream_is_cut(trail: Trail) -> None:
 TIMES = {"time", "duration_ms", "select_ms", "perform_ms", "wait_ms", "overhead_ms"}
 
 
+@asynccontextmanager
+async def sent(*more: Play, short: bool) -> AsyncIterator[tuple[Side, "Wire", asyncio.Event]]:
+    """Have a write on its way to an origin server that answers when the gate opens, and does `more` behind that."""
+    gate = asyncio.Event()
+    async with side(says(ONE), held(DONE, gate), *more, short=short) as here:
+        wire = await here.ask(put(ANY, b"X-Request-Id: a"))
+        await here.arrived(2)
+        try:
+            yield here, wire, gate
+        finally:
+            gate.set()  # else the origin server would wait for ever
+
+
 async def told(here: Side) -> dict[str, object]:
     """Wait for the only line of the log, and return its members that are no times."""
     (line,) = await here.told()
     return {member: value for member, value in line.items() if member not in TIMES}
 
 
+async def test_the_same_after_silence(trail: Trail) -> None:
+    """An origin server that says nothing to a write for as long as it has is told of as unknown both ways."""
+    got = []
+    for short in (True, False):
+        async with sent(short=short) as (here, wire, _):
+            for each in tuple(here.upstream._watch._watched):  # noqa: SLF001 - its time is over now
+                each.late()
+            answered = await wire.answer("PUT")
+            got.append((answered.status, answered.content, await told(here)))
+    assert got[0] == got[1]
+    assert got[0][0] == 504
+    assert got[0][2]["outcome"] == "unknown"
+    assert trail.ways[0] == LEFT
+
+
 async def test_a_request_that_follows(trail: Trail) -> None:
     """A request that comes before the answer to a write is answered behind it, and the write is done once."""
     for short in (True, False):
-        gate = asyncio.Event()
-        async with side(says(ONE), held(DONE, gate), *[says(ONE)] * 3, short=short) as here:
-            wire = await here.ask(put(ANY))
-            await here.arrived(2)
+        async with sent(*[says(ONE)] * 3, short=short) as (here, wire, gate):
             wire.send(get())
             await here.until(lambda: trail.left or not here.short)
             gate.set()
@@ -543,10 +555,7 @@ async def test_a_request_that_follows(trail: Trail) -> None:
 async def test_a_client_that_has_nothing_more_to_say(trail: Trail) -> None:
     """A write whose client shuts its sending side is answered, once."""
     for short in (True, False):
-        gate = asyncio.Event()
-        async with side(says(ONE), held(DONE, gate), says(ONE), short=short) as here:
-            wire = await here.ask(put(ANY))
-            await here.arrived(2)
+        async with sent(says(ONE), short=short) as (here, wire, gate):
             wire.half_close()
             await here.until(lambda: here.connection.ended)
             gate.set()
@@ -559,10 +568,7 @@ async def test_a_client_that_has_nothing_more_to_say(trail: Trail) -> None:
 async def test_other_rules(trail: Trail) -> None:
     """A write goes on under the rules that it came under, also where it is handed over when there are others."""
     for short in (True, False):
-        gate = asyncio.Event()
-        async with side(says(ONE), held(DONE, gate), says(ONE), says(ONE), short=short) as here:
-            wire = await here.ask(put(ANY))
-            await here.arrived(2)
+        async with sent(says(ONE), says(ONE), short=short) as (here, wire, gate):
             here.gateway.adopt(Routes([], Unmatched.REJECT))
             wire.send(get())
             gate.set()
@@ -576,10 +582,7 @@ async def test_other_rules(trail: Trail) -> None:
 async def test_a_server_that_drains(trail: Trail) -> None:
     """A write that is on its way when the server begins to drain is finished, and the last of its connection."""
     for short in (True, False):
-        gate = asyncio.Event()
-        async with side(says(ONE), held(DONE, gate), says(ONE), short=short) as here:
-            wire = await here.ask(put(ANY))
-            await here.arrived(2)
+        async with sent(says(ONE), short=short) as (here, wire, gate):
             draining = asyncio.create_task(here.server.drain(60))
             await here.until(lambda: here.server.draining)
             gate.set()
@@ -593,13 +596,9 @@ async def test_a_drain_that_takes_too_long() -> None:
     """A write that is cut off when a drain has waited long enough is told as unknown, and nobody is left behind."""
     lines = []
     for short in (True, False):
-        gate = asyncio.Event()
-        async with side(says(ONE), held(DONE, gate), short=short) as here:
-            await here.ask(put(ANY, b"X-Request-Id: a"))
-            await here.arrived(2)
+        async with sent(short=short) as (here, _, _):
             assert not await here.server.drain(0)
             lines.append(await told(here))
-            gate.set()
     assert lines[0] == lines[1]
     assert lines[0]["outcome"] == "unknown"
 
@@ -666,14 +665,7 @@ async def test_a_client_that_leaves_as_its_write_is_handed_over(
     played: list[Play], expected: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A write whose client is found gone when it leaves the short way has its line, and nothing is left open."""
-    lengthen = Connection.lengthen
-
-    def leaving(connection: Connection) -> None:
-        if connection.brief is not None:
-            connection.abort()
-        lengthen(connection)
-
-    monkeypatch.setattr(Connection, "lengthen", leaving)
+    leave_when_lengthened(monkeypatch)
     async with side(*played) as here:
         await here.ask(put(ANY))
         line = await told(here)
@@ -714,10 +706,7 @@ async def test_the_time_it_took_ends_with_it(monkeypatch: pytest.MonkeyPatch) ->
 
 async def test_a_client_that_leaves_before_its_write_is_taken_over(trail: Trail) -> None:
     """A write that was handed over to nobody, since its client left in that turn, is finished and told."""
-    gate = asyncio.Event()
-    async with side(says(ONE), held(DONE, gate), says(ONE)) as here:
-        await here.ask(put(ANY))
-        await here.arrived(2)
+    async with sent(says(ONE), short=True) as (here, _, gate):
         connection = here.connection
         connection.data_received(get())
         connection.connection_lost(None)

@@ -17,6 +17,7 @@ from proxy.server.brief import Brief
 from proxy.server.connection import Connection
 from proxy.server.masking import MARK
 from tests.server.conftest import LOOPBACK, Log, routes
+from tests.server.sides import leave_when_lengthened
 from tests.server.wire import PATIENCE, Wire, connect
 
 DATE = b"Date: Mon, 30 Nov 2026 00:00:00 GMT\r\n"
@@ -218,14 +219,7 @@ async def test_an_answer_whose_length_is_for_one_connection(short: Short, target
 async def test_a_client_that_leaves_just_before_the_answer(short: Short, monkeypatch: pytest.MonkeyPatch) -> None:
     """A read whose client is found to have left as it is handed over is over, and has its line."""
     wire = await short.used()
-    lengthen = Connection.lengthen
-
-    def leaving(connection: Connection) -> None:
-        if connection.brief is not None:
-            connection.abort()
-        lengthen(connection)
-
-    monkeypatch.setattr(Connection, "lengthen", leaving)
+    leave_when_lengthened(monkeypatch)
     short.answering = lambda _head: b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
     short.log.written.clear()
     wire.send(get(b"/wiki/1"))
