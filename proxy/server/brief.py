@@ -7,7 +7,7 @@ answered, which `proxy.gateway.glancing` says, and how a head is spelled (`heads
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from proxy.core.message import Response
 from proxy.gateway import Gateway, Plan
@@ -18,15 +18,13 @@ from proxy.server.ledger import Ledger
 from proxy.server.masking import Values
 from proxy.server.passage import Passage
 from proxy.server.questions import Question, Questions
+from proxy.server.shortcutting import AT_ONCE
 from proxy.server.spelling import Spelling
 
 if TYPE_CHECKING:
     from proxy.server.connection import Connection
 
 _log = logging.getLogger(__name__)
-
-AT_ONCE: Final = 32 * 1024
-"""Bytes of content that are sent the short way: a client that reads nothing does not keep more than that waiting."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,19 +13,20 @@ from typing import TYPE_CHECKING, Final
 
 from proxy.core import correlation
 from proxy.core.message import Response
-from proxy.errors import ClientGone, Failure, Outcome
+from proxy.errors import ClientGone, Failure
 from proxy.gateway import Answer, Gateway
 from proxy.gateway.exchange import matched
 from proxy.ports import Step
-from proxy.problems import Situation, name_of, of_situation
+from proxy.problems import name_of, of_situation
 from proxy.server import heads, replying
 from proxy.server.draining import Census
 from proxy.server.heads import Asked, Framing
 from proxy.server.ledger import Ledger
-from proxy.server.orders import METHODS, MOST, Order, Orders
+from proxy.server.orders import METHODS, Order, Orders
 from proxy.server.presence import BEFORE_THE_WRITE
 from proxy.server.receiving import Received
 from proxy.server.replying import Asker
+from proxy.server.shortcutting import AT_ONCE
 from proxy.telemetry import RequestJournal
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ class Errand(Asker):
 
     def _answer(self, answer: Answer) -> bool:
         """Send the answer; tell whether that was possible, be it that the client was no longer there."""
-        whole = answer.rest is None and (answer.response is None or len(answer.response.content) <= MOST)
+        whole = answer.rest is None and (answer.response is None or len(answer.response.content) <= AT_ONCE)
         if self._way.census.draining or not whole:
             return False
         response, asked = self._noted(answer), _ASKED[self.method]
@@ -157,11 +158,10 @@ class Errand(Asker):
         fault = _GONE if work.cancelled() else work.exception()
         note(bytes_in=self._length, bytes_out=0)
         if isinstance(fault, Failure):
-            outcome = Outcome.UNKNOWN if fault is _GONE and self.journal.forwarded else fault.outcome
-            note(reason=name_of(fault), outcome=outcome.value)
+            note(reason=name_of(fault), outcome=self.outcome(fault).value)
         elif fault is not None:
             _log.error("request %s ended in a fault", self.id, exc_info=fault)
-            situation = Situation.FAULT_AFTER_SENDING if self.journal.forwarded else Situation.FAULT
+            situation = self.fault
             note(reason=situation.value, outcome=situation.outcome.value, status=of_situation(situation).status)
         else:
             self._let_go(work.result())

@@ -8,7 +8,6 @@ from aiohttp import web
 
 from proxy.core import correlation
 from proxy.core.fields import Fields
-from proxy.core.message import SAFE_METHODS
 from proxy.gateway import Plan
 from proxy.gateway.exchange import Underway
 from proxy.server.answering import Answerer
@@ -76,11 +75,6 @@ class Exchange(Asker):
         if "expect" not in self.fields.by_name or self.version < _HTTP_1_1:
             return None
         return (self.fields.get("expect") or "").lower()
-
-    @property
-    def may_have_left(self) -> bool:
-        """Tell whether something that may change state may have been forwarded."""
-        return self.method not in SAFE_METHODS and self.journal.forwarded
 
     def underway(self, plan: Plan) -> Underway | None:
         """Return what was sent of it on the short way, if that is what is to be sent."""

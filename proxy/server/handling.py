@@ -17,7 +17,7 @@ from proxy.core import admission, cors, forwarding, framing, uninjecting
 from proxy.core.fields import Fields
 from proxy.core.message import Request, Response
 from proxy.core.route import Guard
-from proxy.errors import BadFraming, ClientGone, Failure, MalformedRequest, Outcome
+from proxy.errors import ClientGone, Failure, MalformedRequest
 from proxy.gateway import Answer, Gateway, Kind, Plan
 from proxy.gateway.exchange import matched
 from proxy.ports import Content, Step
@@ -197,8 +197,7 @@ class Handling:
         if exchange.answerer.started:
             exchange.journal.note(cut_short=name)
             return
-        broke_off = isinstance(failure, (BadFraming, ClientGone)) and exchange.may_have_left
-        outcome = Outcome.UNKNOWN if broke_off else failure.outcome
+        outcome = exchange.outcome(failure)
         exchange.journal.note(reason=name, outcome=outcome.value)
         if not exchange.connection.gone.done():
             with suppress(ClientGone):
@@ -206,13 +205,12 @@ class Handling:
                 await self._write(exchange, response, close=problems.closes(failure))
 
     async def _fault(self, exchange: Exchange) -> None:
-        """Answer an exception that nobody foresaw, honestly about the outcome."""
+        """Answer an exception that nobody foresaw."""
         if exchange.answerer.started:
             exchange.journal.note(cut_short=Situation.FAULT.value)
             return
-        situation = Situation.FAULT_AFTER_SENDING if exchange.may_have_left else Situation.FAULT
         with suppress(ClientGone):
-            await self._settle(exchange, situation)
+            await self._settle(exchange, exchange.fault)
 
     async def _write(
         self, exchange: Exchange, response: Response, answer: Answer | None = None, *, close: bool = False

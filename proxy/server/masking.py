@@ -25,8 +25,8 @@ TAKEN: Final = TRACING | CREDENTIALS | {"referer", "user-agent", "x-forwarded-fo
 """The fields whose values are, in lower case."""
 
 _NAMES: Final = frozenset(name.encode() for name in TAKEN)
-# Printable ASCII alone, and no white space that a parser would take off: nothing that it would refuse.
-_VALUE: Final = re.compile(rb"[!-~](?:[ -~]{0,1022}[!-~])?")
+VALUE: Final = re.compile(rb"[!-~](?:[ -~]{0,1022}[!-~])?")
+"""Printable ASCII alone, and no white space that a parser would take off: nothing that it would refuse."""
 _LETTERS: Final = b"abcdefghijklmnopqrstuvwxyz"
 _MARKED: Final = tuple(MARK + _LETTERS[place : place + 1] for place in range(MOST))
 _MARKS: Final = re.compile(re.escape(MARK) + rb"([a-z])")
@@ -44,7 +44,7 @@ def masked(head: bytes) -> tuple[bytes, Values]:
     lines = head.split(b"\r\n")
     for place in range(1, len(lines) - 2):
         name, _, value = lines[place].partition(b": ")
-        if name.lower() in _NAMES and _VALUE.fullmatch(value):
+        if name.lower() in _NAMES and VALUE.fullmatch(value):
             if len(values) == MOST:
                 return head, []
             lines[place] = b"%b: %b" % (name, _MARKED[len(values)])

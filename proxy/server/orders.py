@@ -23,6 +23,8 @@ from proxy.gateway import Gateway, Kind, Plan
 from proxy.gateway.exchange import matched
 from proxy.server.blocks import Blocks
 from proxy.server.incoming import Incoming
+from proxy.server.masking import VALUE
+from proxy.server.parsing import PLAIN_TARGET
 
 KEPT: Final = 1024
 """Request lines that are remembered, each with the other lines it came with."""
@@ -37,12 +39,9 @@ MOST: Final = 32 * 1024
 """Bytes of content that has an order."""
 
 _LINE_END, _END = b"\r\n", b"\r\n\r\n"
-# A target of which every parser makes the same; whatever has another takes the long way.
-_LINE: Final = re.compile(rb"(%b) (/[A-Za-z0-9/._~%%?&=+:@,;!$'()*-]*) HTTP/1\.1\r\n" % "|".join(METHODS).encode())
+_LINE: Final = re.compile(rb"(%b) (%b) HTTP/1\.1\r\n" % ("|".join(METHODS).encode(), PLAIN_TARGET))
 _IF_MATCH, _LENGTH = "if-match", "content-length"
 _MOST_DIGITS: Final = 6
-# Printable ASCII alone, and no white space that a parser would take off: nothing that it would refuse.
-_VALUE: Final = re.compile(rb"[!-~](?:[ -~]{0,1022}[!-~])?")
 _VARYING: Final = {
     spelled.encode(): name
     for name in (_IF_MATCH, _LENGTH, *TRACING)
@@ -128,7 +127,7 @@ def _divided(lines: bytes) -> tuple[bytes, _Taken]:
     for line in lines.split(_LINE_END):
         name, _, value = line.partition(b": ")
         lower = _VARYING.get(name)
-        if lower is None or lower in taken or _VALUE.fullmatch(value) is None:
+        if lower is None or lower in taken or VALUE.fullmatch(value) is None:
             kept.append(line)
         else:
             taken[lower] = name.decode("ascii"), value.decode("ascii"), len(kept)

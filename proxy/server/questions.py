@@ -21,6 +21,7 @@ from proxy.server.exchange import AROUND_THE_PATH
 from proxy.server.forms import Form, Forms
 from proxy.server.incoming import Incoming
 from proxy.server.masking import Values, masked
+from proxy.server.parsing import PLAIN_TARGET
 
 KEPT: Final = 1024
 """Heads that are remembered."""
@@ -29,8 +30,7 @@ LONGEST: Final = 2048
 """Bytes of a head that may be remembered; a longer one takes the long way."""
 
 _BEGIN, _LINE_END, _END = b"GET ", b"\r\n", b"\r\n\r\n"
-# A target of which every parser makes the same; whatever has another takes the long way.
-_LINE: Final = re.compile(rb"GET (/[A-Za-z0-9/._~%?&=+:@,;!$'()*-]*) HTTP/1\.1")
+_LINE: Final = re.compile(rb"GET (%b) HTTP/1\.1" % PLAIN_TARGET)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

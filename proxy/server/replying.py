@@ -9,12 +9,12 @@ from proxy.core import cors, forwarding, proxy_status
 from proxy.core.cors import Cors, Sharing
 from proxy.core.fields import Fields
 from proxy.core.matching import UNMATCHED
-from proxy.core.message import Response
+from proxy.core.message import SAFE_METHODS, Response
 from proxy.core.route import Guard, Route
 from proxy.core.verdict import PreconditionFailed, PreconditionRequired
-from proxy.errors import Outcome
+from proxy.errors import BadFraming, ClientGone, Failure, Outcome
 from proxy.gateway import Answer
-from proxy.problems import OURS, Wording
+from proxy.problems import OURS, Situation, Wording
 from proxy.telemetry import RequestJournal
 
 
@@ -46,6 +46,21 @@ class Asker:
     def missing_status(self) -> int:
         """The status of a refusal for want of a precondition."""
         return (self.route or UNMATCHED).missing_status
+
+    @property
+    def may_have_left(self) -> bool:
+        """Tell whether something that may change state may have been forwarded."""
+        return self.method not in SAFE_METHODS and self.journal.forwarded
+
+    def outcome(self, failure: Failure) -> Outcome:
+        """Return what became of a request that failed; one that broke off may have been forwarded before."""
+        broke_off = isinstance(failure, (BadFraming, ClientGone)) and self.may_have_left
+        return Outcome.UNKNOWN if broke_off else failure.outcome
+
+    @property
+    def fault(self) -> Situation:
+        """What an exception is that nobody foresaw, honestly about the outcome."""
+        return Situation.FAULT_AFTER_SENDING if self.may_have_left else Situation.FAULT
 
 
 def note(asker: Asker, answer: Answer) -> None:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+AT_ONCE: Final = 32 * 1024
+"""Bytes of content that are sent the short way: a client that reads nothing does not keep more than that waiting."""
+
 _END: Final = b"\r\n\r\n"
 _EMPTY: Final = (b"\r", b"\n")
 _BEGUN: Final = -1
